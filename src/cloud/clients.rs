@@ -1,0 +1,79 @@
+//! The SDK clients of one account and region, and the count of what goes through them.
+
+use aws_types::SdkConfig;
+
+/// Everything a kind's calls go through.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    /// 12 digits; checked against the credentials before any other call.
+    pub account: String,
+    /// `us-east-1`.
+    pub region: String,
+    /// EC2: network, launch templates.
+    pub ec2: aws_sdk_ec2::Client,
+    /// EKS.
+    pub eks: aws_sdk_eks::Client,
+    /// IAM.
+    pub iam: aws_sdk_iam::Client,
+    /// SQS.
+    pub sqs: aws_sdk_sqs::Client,
+    /// STS.
+    pub sts: aws_sdk_sts::Client,
+    /// KMS.
+    pub kms: aws_sdk_kms::Client,
+    /// CloudWatch Logs.
+    pub logs: aws_sdk_cloudwatchlogs::Client,
+    /// EventBridge.
+    pub events: aws_sdk_eventbridge::Client,
+    /// Auto Scaling: the group EKS makes for a node group.
+    pub autoscaling: aws_sdk_autoscaling::Client,
+    /// Systems Manager: public parameters only.
+    pub ssm: aws_sdk_ssm::Client,
+    /// S3: the state bucket.
+    pub s3: aws_sdk_s3::Client,
+}
+
+impl Cloud {
+    /// Clients that share one configuration (credentials, clock, retries, HTTP).
+    #[must_use]
+    pub fn new(config: &SdkConfig, account: &str, region: &str) -> Self {
+        Self {
+            account: account.to_owned(),
+            region: region.to_owned(),
+            ec2: aws_sdk_ec2::Client::new(config),
+            eks: aws_sdk_eks::Client::new(config),
+            iam: aws_sdk_iam::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
+            sts: aws_sdk_sts::Client::new(config),
+            kms: aws_sdk_kms::Client::new(config),
+            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            events: aws_sdk_eventbridge::Client::new(config),
+            autoscaling: aws_sdk_autoscaling::Client::new(config),
+            ssm: aws_sdk_ssm::Client::new(config),
+            s3: aws_sdk_s3::Client::new(config),
+        }
+    }
+
+    /// `aws`, `aws-us-gov` or `aws-cn`, by the region's name.
+    #[must_use]
+    pub fn partition(&self) -> &'static str {
+        partition(&self.region)
+    }
+
+    /// An ARN of this account and region; `service` `iam` has no region.
+    #[must_use]
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        let region = if service == "iam" { "" } else { self.region.as_str() };
+        format!("arn:{}:{service}:{region}:{}:{resource}", self.partition(), self.account)
+    }
+}
+
+/// `aws`, `aws-us-gov` or `aws-cn`, by a region's name.
+#[must_use]
+pub fn partition(region: &str) -> &'static str {
+    match region.split('-').next() {
+        Some("cn") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}

@@ -1,0 +1,5 @@
+//! YAML to [`Spec`] with source positions.
+
+pub mod spec;
+
+pub use spec::Spec;

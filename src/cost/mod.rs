@@ -1,0 +1,5 @@
+//! Prices, lines, totals.
+
+mod line;
+
+pub use line::{Line, LineClass, Rates};

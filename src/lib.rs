@@ -1,0 +1,13 @@
+//! rem-ci: plan, price, apply, verify and destroy production EKS clusters, from one YAML per environment.
+//!
+//! A pipeline of pure data, `YAML -config-> Spec -model-> Graph -read-> Snapshot -plan-> Plan -apply-> Events -view-> text`,
+//! where only *read* and *apply* do I/O.
+
+pub mod cloud;
+pub mod config;
+pub mod cost;
+pub mod engine;
+pub mod model;
+pub mod problem;
+pub mod resources;
+pub mod sandbox;

@@ -1,0 +1,19 @@
+//! events: not written yet.
+
+use serde::{Deserialize, Serialize};
+
+use crate::sandbox::region::{Here, unsupported};
+use crate::sandbox::wire::{Answer, Call};
+
+/// The service's state.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct State {}
+
+/// Answers one call.
+///
+/// # Errors
+/// What AWS would answer.
+pub fn handle(_here: &mut Here<'_>, call: &Call) -> Answer {
+    Err(unsupported("events", &call.operation))
+}

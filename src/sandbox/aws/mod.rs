@@ -1,0 +1,13 @@
+//! One module per service: `State`, `handle(here, call)` and, where things take time, `settle(here)`.
+
+pub mod autoscaling;
+pub mod ec2;
+pub mod eks;
+pub mod events;
+pub mod iam;
+pub mod kms;
+pub mod logs;
+pub mod s3;
+pub mod sqs;
+pub mod ssm;
+pub mod sts;

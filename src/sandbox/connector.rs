@@ -1,0 +1,105 @@
+//! The door for SDK clients in process: an HTTP client whose answers come from [`region::answer`](super::region::answer).
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+
+use super::region::{self, Outcome};
+use super::state::{Millis, State};
+
+/// Gives the sandbox's time in milliseconds since 1970.
+pub type Now = Arc<dyn Fn() -> Millis + Send + Sync>;
+
+/// Called with the state before a mutating answer leaves: writes the file.
+pub type Persist = Arc<dyn Fn(&State) -> std::io::Result<()> + Send + Sync>;
+
+/// A simulated region behind an SDK's HTTP client. Clones share the state.
+#[derive(Clone)]
+pub struct Sandbox {
+    /// The state; locked for the time of one answer, never across an await.
+    pub state: Arc<Mutex<State>>,
+    now: Now,
+    persist: Option<Persist>,
+    /// Time every answer takes.
+    latency: Duration,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Sandbox")
+    }
+}
+
+impl Sandbox {
+    /// A region over this state, on this clock.
+    #[must_use]
+    pub fn new(state: State, now: Now, persist: Option<Persist>) -> Self {
+        Self { state: Arc::new(Mutex::new(state)), now, persist, latency: Duration::from_millis(40) }
+    }
+
+    /// Looks at or changes the state directly: tests, `sandbox show`.
+    pub fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
+    }
+
+    /// The sandbox's time.
+    #[must_use]
+    pub fn now(&self) -> Millis {
+        (self.now)()
+    }
+
+    /// Answers one request: the way in for both doors.
+    ///
+    /// # Errors
+    /// When an injected fault cuts the connection, or the file cannot be written.
+    pub async fn call(&self, request: &http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectorError> {
+        let outcome = {
+            let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let draws = state.draws;
+            let outcome = region::answer(&mut state, (self.now)(), request);
+            if let Some(persist) = &self.persist
+                && (state.draws != draws || request.method() != http::Method::GET)
+            {
+                persist(&state).map_err(|error| ConnectorError::io(error.into()))?;
+            }
+            outcome
+        };
+        match outcome {
+            Outcome::Cut => Err(ConnectorError::io("connection reset by an injected fault".into())),
+            Outcome::Answer(response, slow) => {
+                #[expect(clippy::disallowed_methods, reason = "a simulated answer takes simulated time")]
+                tokio::time::sleep(self.latency + Duration::from_millis(slow)).await;
+                Ok(response)
+            }
+        }
+    }
+}
+
+impl HttpConnector for Sandbox {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let sandbox = self.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
+            let response = Sandbox::call(&sandbox, &http::Request::from_parts(parts, body)).await?;
+            HttpResponse::try_from(response.map(SdkBody::from))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+impl HttpClient for Sandbox {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
