@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod config;
 pub mod cost;
 pub mod engine;
+pub mod guard;
 pub mod model;
 pub mod problem;
 pub mod resources;

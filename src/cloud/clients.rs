@@ -2,6 +2,8 @@
 
 use aws_types::SdkConfig;
 
+use super::counting::Counting;
+
 /// Everything a kind's calls go through.
 #[derive(Clone, Debug)]
 pub struct Cloud {
@@ -33,6 +35,17 @@ pub struct Cloud {
     pub s3: aws_sdk_s3::Client,
 }
 
+/// One service's client: counted, and with a retry budget of its own. The SDK's default budget is one static per service
+/// and process, which a long apply (or a test binary) exhausts; the engine has its own patience on top.
+macro_rules! client {
+    ($service:ident, $config:expr) => {{
+        use $service::config::retry::{RetryPartition, TokenBucket};
+        let partition = RetryPartition::custom("rem-ci").token_bucket(TokenBucket::unlimited()).build();
+        let builder = $service::config::Builder::from($config).interceptor(Counting).retry_partition(partition);
+        $service::Client::from_conf(builder.build())
+    }};
+}
+
 impl Cloud {
     /// Clients that share one configuration (credentials, clock, retries, HTTP).
     #[must_use]
@@ -40,17 +53,17 @@ impl Cloud {
         Self {
             account: account.to_owned(),
             region: region.to_owned(),
-            ec2: aws_sdk_ec2::Client::new(config),
-            eks: aws_sdk_eks::Client::new(config),
-            iam: aws_sdk_iam::Client::new(config),
-            sqs: aws_sdk_sqs::Client::new(config),
-            sts: aws_sdk_sts::Client::new(config),
-            kms: aws_sdk_kms::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
-            events: aws_sdk_eventbridge::Client::new(config),
-            autoscaling: aws_sdk_autoscaling::Client::new(config),
-            ssm: aws_sdk_ssm::Client::new(config),
-            s3: aws_sdk_s3::Client::new(config),
+            ec2: client!(aws_sdk_ec2, config),
+            eks: client!(aws_sdk_eks, config),
+            iam: client!(aws_sdk_iam, config),
+            sqs: client!(aws_sdk_sqs, config),
+            sts: client!(aws_sdk_sts, config),
+            kms: client!(aws_sdk_kms, config),
+            logs: client!(aws_sdk_cloudwatchlogs, config),
+            events: client!(aws_sdk_eventbridge, config),
+            autoscaling: client!(aws_sdk_autoscaling, config),
+            ssm: client!(aws_sdk_ssm, config),
+            s3: client!(aws_sdk_s3, config),
         }
     }
 

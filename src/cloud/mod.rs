@@ -1,7 +1,17 @@
 //! Clients, credentials, error classes, clock, lock. The only room that reads AWS's environment.
 
 mod clients;
+mod clock;
+mod config;
+mod counting;
 mod errors;
+mod lock;
+mod store;
 
 pub use clients::{Cloud, partition};
+pub use clock::Clock;
+pub use config::LONGEST_CALL;
+pub use config::{LiveError, live, simulated};
 pub use errors::{classify, failed, gone_is_none};
+pub use lock::{HEARTBEAT, Holder, LEASE, Lock, Refusal, lock_key};
+pub use store::{Store, Stored};

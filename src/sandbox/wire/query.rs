@@ -51,9 +51,8 @@ pub(super) fn parse(request: &Request<Bytes>) -> Result<(String, Json), Fault> {
         Json::Object(params) => params,
         _ => serde_json::Map::new(),
     };
-    let operation = match params.remove("Action") {
-        Some(Json::String(operation)) => operation,
-        _ => return Err(Fault::new("MissingAction", "the request names no Action")),
+    let Some(Json::String(operation)) = params.remove("Action") else {
+        return Err(Fault::new("MissingAction", "the request names no Action"));
     };
     params.remove("Version");
     Ok((operation, Json::Object(params)))

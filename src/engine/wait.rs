@@ -1,0 +1,51 @@
+//! The only place that lets time pass.
+
+use std::time::Duration;
+
+use super::failure::Class;
+use super::kind::Patience;
+
+/// Lets time pass.
+pub async fn pause(time: Duration) {
+    #[expect(clippy::disallowed_methods, reason = "the one place")]
+    tokio::time::sleep(time).await;
+}
+
+/// The pause before the next look at something that usually takes `usual`, `elapsed` after it began: long at first, a
+/// hundredth of the usual time near the expected end, never under half a second or over five.
+#[must_use]
+pub fn next_look(usual: Duration, elapsed: Duration) -> Duration {
+    const SHORTEST: Duration = Duration::from_millis(500);
+    const LONGEST: Duration = Duration::from_secs(5);
+    const FIRST: Duration = Duration::from_secs(15);
+    let near = usual / 2;
+    if elapsed + SHORTEST < near {
+        near.saturating_sub(elapsed).min(FIRST)
+    } else {
+        (usual / 150).clamp(SHORTEST, LONGEST)
+    }
+}
+
+/// The pause before trying a failed call again: short for conditions that pass by themselves within seconds, longer for
+/// throttling, with a jitter of a fifth so that many runs do not come back in step.
+#[must_use]
+pub fn next_try(class: Class, tries: u32) -> Duration {
+    let (first, growth, longest) = match class {
+        Class::Throttled => (2.0, 2.0, 20.0),
+        Class::Unknown => (0.5, 2.0, 10.0),
+        _ => (0.7, 1.4, 6.0),
+    };
+    let growth: f64 = growth;
+    let seconds: f64 = (first * growth.powi(i32::try_from(tries.min(16)).unwrap_or(16))).min(longest);
+    Duration::from_secs_f64(seconds * (0.9 + 0.2 * fastrand::f64()))
+}
+
+/// The usual time of an action's wait.
+#[must_use]
+pub const fn usual(patience: &Patience, word: &str) -> Duration {
+    match word.as_bytes() {
+        b"delete" => patience.delete,
+        b"update" | b"roll" => patience.update,
+        _ => patience.create,
+    }
+}

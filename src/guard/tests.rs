@@ -1,0 +1,96 @@
+//! The guards over plans made by hand.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::date;
+
+use super::{Case, GUARDS, Verb, check};
+use crate::config::Spec;
+use crate::engine::{Action, Address, Change, Live, Order, Plan, Step, Value};
+
+fn spec() -> Spec {
+    serde_yaml::from_str(
+        "{name: prod, owner: acme, account: '123456789012', region: us-east-1, cluster: {name: c, version: '1.36', \
+         upgradePolicy: STANDARD}, karpenter: {version: '1.15.1'}}",
+    )
+    .expect("a spec")
+}
+
+fn step(address: &str, action: Action, changes: Vec<Change>) -> Step {
+    let address = Address::parse(address).expect("an address");
+    Step {
+        kind: address.kind().to_owned(),
+        address,
+        action,
+        reason: None,
+        changes,
+        want: None,
+        live: Some(Live::new("x")),
+        needs: Vec::new(),
+        orphan: false,
+    }
+}
+
+fn change(field: &str, before: &str, after: &str) -> Change {
+    Change { field: field.to_owned(), before: Some(Value::text(before)), after: Some(Value::text(after)) }
+}
+
+fn codes(plan: &Plan, verb: Verb, acknowledged: &[String]) -> BTreeMap<&'static str, bool> {
+    let spec = spec();
+    let case = Case { spec: &spec, plan, verb, today: date(2026, 11, 24), live: true, place: &|_| None };
+    check(&case, acknowledged).into_iter().map(|finding| (finding.code, finding.stops())).collect()
+}
+
+#[test]
+fn versions_go_up_by_one_and_never_down() {
+    let plan = |before, after| Plan {
+        steps: vec![step("cluster/cluster", Action::Update, vec![change("version", before, after)])],
+        ..Plan::default()
+    };
+    assert_eq!(codes(&plan("1.35", "1.36"), Verb::Apply, &[]), BTreeMap::new());
+    assert_eq!(codes(&plan("1.34", "1.36"), Verb::Apply, &[]), BTreeMap::from([("version-skips-minor", true)]));
+    assert_eq!(codes(&plan("1.36", "1.35"), Verb::Apply, &[]), BTreeMap::from([("version-downgrade", true)]));
+}
+
+#[test]
+fn a_replaced_cluster_wants_exactly_its_own_acknowledgement() {
+    let replace = Action::Replace(Order::DeleteFirst);
+    let plan = Plan {
+        steps: vec![step(
+            "cluster/cluster",
+            replace.clone(),
+            vec![change("serviceCidr", "10.100.0.0/16", "10.1.0.0/16")],
+        )],
+        ..Plan::default()
+    };
+    assert_eq!(codes(&plan, Verb::Apply, &[]), BTreeMap::from([("replace-cluster", true)]));
+    let digest = crate::engine::acknowledgement("replace-cluster", &plan.steps[0]);
+    assert_eq!(
+        codes(&plan, Verb::Apply, &[format!("replace-cluster:{digest}")]),
+        BTreeMap::from([("replace-cluster", false)])
+    );
+    let other = Plan {
+        steps: vec![step("cluster/cluster", replace, vec![change("ipFamily", "ipv4", "ipv6")])],
+        ..Plan::default()
+    };
+    assert_eq!(
+        codes(&other, Verb::Apply, &[format!("replace-cluster:{digest}")]),
+        BTreeMap::from([("replace-cluster", true)]),
+        "another change under the same code is not acknowledged"
+    );
+}
+
+#[test]
+fn a_typed_name_acknowledges_what_destroy_is_for() {
+    let plan = Plan { steps: vec![step("network/vpc", Action::Delete, Vec::new())], ..Plan::default() };
+    assert_eq!(codes(&plan, Verb::Apply, &[]), BTreeMap::from([("delete-vpc", true)]));
+    assert_eq!(codes(&plan, Verb::Destroy, &[]), BTreeMap::new());
+}
+
+#[test]
+fn every_code_is_documented_once() {
+    let all: Vec<&str> = GUARDS.iter().flat_map(|guard| guard.codes).map(|(code, _)| *code).collect();
+    let unique: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(all.len(), unique.len());
+    assert!(GUARDS.iter().flat_map(|guard| guard.codes).all(|(_, docs)| docs.len() > 40));
+}
