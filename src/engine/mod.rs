@@ -13,6 +13,9 @@ pub mod tally;
 mod value;
 pub mod wait;
 
+#[cfg(test)]
+mod tests;
+
 pub use apply::{Gate, Open, Outcome, Report, Setting, Stop, apply};
 pub use event::{Event, Happening};
 
