@@ -9,6 +9,7 @@ use super::failure::Failure;
 use super::graph::Graph;
 use super::kind::{AnyKind, Custody, Facts, Kind, Live, Scope, TAG_ENVIRONMENT, TAG_RESOURCE, TAG_STACK};
 use super::value::Address;
+use super::wait::{LOST_WINDOW, pause};
 
 /// What one kind's sweep gave. Unknown is never absent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -55,7 +56,8 @@ pub fn scope<W>(owner: &Owner, graph: &Graph<W>, kind: &Kind, after_incomplete: 
     }
 }
 
-/// Sweeps all kinds of the catalogue at once.
+/// Sweeps all kinds of the catalogue at once. After an incomplete run it first waits until everything that run may have
+/// made shows in the lists.
 pub async fn read<W>(
     world: &W,
     catalogue: &[&'static dyn AnyKind<W>],
@@ -63,6 +65,9 @@ pub async fn read<W>(
     owner: &Owner,
     after_incomplete: bool,
 ) -> BTreeMap<String, Swept> {
+    if after_incomplete {
+        pause(LOST_WINDOW).await;
+    }
     let sweeps = catalogue.iter().map(|kind| async move {
         let scope = scope(owner, graph, kind.kind(), after_incomplete);
         let swept = match kind.sweep(world, &scope).await {

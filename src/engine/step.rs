@@ -15,7 +15,7 @@ use super::ops::{Half, Op};
 use super::plan::{Action, Plan, Step, diff};
 use super::snapshot::Owner;
 use super::value::{Address, Fields};
-use super::wait::{next_look, next_try, pause, usual};
+use super::wait::{LOST_WINDOW, next_look, next_try, pause, usual};
 
 /// What every operation of a run shares.
 pub(super) struct Run<'a, W: 'static> {
@@ -204,9 +204,10 @@ impl<W> Work<'_, W> {
                 Ok(id) => break id,
                 Err(why) if matches!(why.class, Class::Unknown | Class::Exists) => {
                     // The answer was lost, or it was there already: look before trying again. Indexes lag, so an unknown
-                    // outcome is looked for twice.
+                    // outcome is looked for until it must have shown.
                     let mut found = self.find(&want).await?;
-                    if found.is_none() && why.class == Class::Unknown {
+                    let lost = Instant::now();
+                    while found.is_none() && why.class == Class::Unknown && lost.elapsed() < LOST_WINDOW {
                         self.again(why.clone(), &mut tries).await?;
                         found = self.find(&want).await?;
                     }

@@ -5,6 +5,10 @@ use std::time::Duration;
 use super::failure::Class;
 use super::kind::Patience;
 
+/// After this, whatever a call with a lost answer made shows in every list. EC2's "Eventual consistency" page speaks of
+/// seconds; we wait for several of them, and only then.
+pub const LOST_WINDOW: Duration = Duration::from_secs(10);
+
 /// Lets time pass.
 pub async fn pause(time: Duration) {
     #[expect(clippy::disallowed_methods, reason = "the one place")]
