@@ -1,1 +1,7 @@
-fn main() {}
+//! The `rem-ci` binary: parse, run, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    rem_ci::cli::main()
+}

@@ -1,6 +1,7 @@
 //! From a graph and a snapshot to a plan, and from a plan to events. Knows no AWS, no Kubernetes, no terminal.
 
 mod apply;
+mod estimate;
 mod event;
 mod failure;
 mod graph;
@@ -17,6 +18,7 @@ pub mod wait;
 mod tests;
 
 pub use apply::{Gate, Open, Outcome, Report, Setting, Stop, apply};
+pub use estimate::estimate;
 pub use event::{Event, Happening};
 
 pub use failure::{Class, Failure};

@@ -1,0 +1,135 @@
+//! `rem-ci apply ENV`
+
+use super::{Common, Format, Say, progress};
+use crate::guard::Verb;
+use crate::problem::{Exit, Problem};
+use crate::run::{self, Approval, Halt, Look, Looked, World, apply_report, look, plan_report, verify_report};
+use crate::view::out::Stream;
+use crate::view::{human, json, markdown};
+use crate::{config::Loaded, verify};
+
+/// Arguments of `apply`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The environment: a name or a path
+    #[arg(value_name = "ENV")]
+    pub environment: String,
+    /// Apply only the plan with this digest
+    #[arg(long, value_name = "DIGEST")]
+    pub expect_plan: Option<String>,
+    /// Acknowledge a finding by exactly its digest
+    #[arg(long, value_name = "CODE:DIGEST")]
+    pub acknowledge: Vec<String>,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+    /// Apply one section (network, identity, cluster, interruption, karpenter) and what it needs
+    #[arg(long, value_name = "SECTION")]
+    pub only: Option<String>,
+    /// Do not verify afterwards
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Go ahead without a lock where there is no state bucket
+    #[arg(long)]
+    pub no_lock: bool,
+}
+
+/// Shows a plan where it does not get in the way of the result.
+pub(super) fn show(say: &Say, looked: &Looked, world: &World) {
+    let text = human::plan(&plan_report(looked, world.mode), say.style(Stream::Stderr));
+    if say.format == Format::Human {
+        say.result(&text);
+    } else {
+        say.aside(&text);
+    }
+}
+
+/// Whether somebody said yes.
+pub(super) fn confirmed(question: &str, help: &str) -> Result<(), Halt> {
+    use crate::view::out;
+    let refuse = |title: &str| Halt::new(Exit::Refused, Problem::error("not-confirmed", title, help));
+    if !(out::is_terminal(Stream::Stderr) && out::is_terminal_in()) {
+        return Err(refuse("nobody is there to ask"));
+    }
+    let _ = out::aside(question);
+    match out::ask() {
+        Ok(answer) if answer.trim() == "yes" => Ok(()),
+        _ => Err(refuse("not confirmed: nothing was changed")),
+    }
+}
+
+/// The plan as it stands, refused or not.
+pub(super) async fn first_look(loaded: &Loaded, world: &World, verb: Verb, acknowledged: &[String]) -> Result<Looked, Halt> {
+    let record = run::recorded(world, &loaded.spec).await?;
+    let ask = Look {
+        verb,
+        after_incomplete: record.is_some_and(|record| record.incomplete()),
+        acknowledged,
+        today: world.clock.today(),
+    };
+    look(loaded, Some(world), ask).await
+}
+
+pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
+    let loaded = common.load(&args.environment)?;
+    let world = common.world(&loaded).await?;
+    let looked = first_look(&loaded, &world, Verb::Apply, &args.acknowledge).await?;
+    show(say, &looked, &world);
+    if looked.refused() {
+        let stops = looked.findings.into_iter().filter(Problem::stops).collect();
+        return Err(Halt { exit: Exit::Refused, problems: stops });
+    }
+    if looked.plan.changes() && !args.yes && args.expect_plan.is_none() {
+        let digest = &looked.digest;
+        confirmed("Apply this plan? Only yes is yes: ", &format!("pass --yes, or --expect-plan {digest}"))?;
+    }
+    let approval = Approval {
+        digest: args.expect_plan.clone().unwrap_or_else(|| looked.digest.clone()),
+        plan: Some(looked.plan.canonical()),
+        acknowledged: args.acknowledge.clone(),
+        no_lock: args.no_lock,
+        only: args.only.clone(),
+    };
+    let board = progress::start(say, "apply", &looked);
+    let stop = progress::signals();
+    let applied = run::apply(&loaded, &world, &approval, &|event| board.event(event), &stop).await;
+    board.finish();
+    let applied = applied?;
+    let mut exit = applied.exit();
+    let checks = if exit == Exit::Done && !args.no_verify && args.only.is_none() {
+        Some(verify::aws(&world.cloud, &loaded.spec, &applied.looked.id).await?)
+    } else {
+        None
+    };
+    let report = apply_report("apply", &applied, problems(&applied.outcome, &args.environment, "apply"));
+    match say.format {
+        Format::Human => say.result(&human::apply(&report, say.style(Stream::Stdout))),
+        Format::Json => say.result(&json::apply(&report)),
+        Format::Markdown => say.result(&markdown::apply_summary(&report, markdown::SUMMARY_LIMIT)),
+    };
+    if let Some(checks) = checks {
+        let report = verify_report(&loaded.spec.name, &checks);
+        if !report.passed() {
+            exit = Exit::Unverified;
+        }
+        match say.format {
+            Format::Human => say.result(&human::verify(&report, say.style(Stream::Stdout))),
+            // stdout is one document: the verification is the reader's next call.
+            Format::Json => {
+                say.aside(&human::verify(&report, say.style(Stream::Stderr)));
+                Exit::Done
+            }
+            Format::Markdown => say.result(&markdown::verify_summary(&report)),
+        };
+    }
+    Ok(exit)
+}
+
+/// What to say of a run that did not come to its end.
+pub(super) fn problems(outcome: &crate::engine::Outcome, environment: &str, verb: &str) -> Vec<Problem> {
+    let again = format!("run rem-ci {verb} {environment} again: it goes on from where it is");
+    let failed = outcome.reports.iter().filter_map(|report| Some((report, report.error.as_ref()?)));
+    failed
+        .map(|(report, failure)| Problem::error("incomplete", failure.to_string(), again.clone()).about(&report.address))
+        .collect()
+}

@@ -1,0 +1,43 @@
+//! `rem-ci check ENV...`
+
+use super::{Common, Say};
+use crate::problem::{Exit, Problem};
+use crate::run::Halt;
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Environments: names or paths
+    #[arg(required = true, value_name = "ENV")]
+    pub environments: Vec<String>,
+    /// Ask no AWS at all; files are checked the same either way
+    #[arg(long)]
+    pub offline: bool,
+}
+
+pub(super) fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
+    let mut problems = Vec::new();
+    let mut invalid = false;
+    for environment in &args.environments {
+        match common.load(environment) {
+            Ok(loaded) => problems.extend(loaded.findings),
+            Err(halt) => {
+                invalid = true;
+                problems.extend(halt.problems);
+            }
+        }
+    }
+    let json = say.format == super::Format::Json;
+    if json || !problems.is_empty() {
+        say.problems(&problems);
+    }
+    if invalid {
+        return Ok(Exit::Invalid);
+    }
+    if !json {
+        let files = args.environments.len();
+        let warned = problems.iter().filter(|problem| !problem.waived).count();
+        say.result(&format!("{files} environment{} valid, {warned} to look at\n", if files == 1 { "" } else { "s" }));
+    }
+    Ok(if problems.iter().any(Problem::stops) { Exit::Refused } else { Exit::Done })
+}

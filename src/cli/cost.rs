@@ -1,0 +1,30 @@
+//! `rem-ci cost ENV...`
+
+use super::{Common, Format, Say, plan};
+use crate::problem::Exit;
+use crate::run::Halt;
+use crate::view::out::Stream;
+use crate::view::{human, json, markdown};
+
+/// Arguments of `cost`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Environments: names or paths
+    #[arg(required = true, value_name = "ENV")]
+    pub environments: Vec<String>,
+    /// Ask no AWS at all
+    #[arg(long)]
+    pub offline: bool,
+}
+
+pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
+    let looks = plan::all(common, &args.environments, args.offline, say).await?;
+    let reports: Vec<_> = looks.iter().map(|(_, report)| report.clone()).collect();
+    let text = match say.format {
+        Format::Human => human::costs(&reports, say.style(Stream::Stdout)),
+        Format::Json => json::costs(&reports),
+        Format::Markdown => markdown::costs(&reports),
+    };
+    say.result(&text);
+    Ok(plan::exit(&looks, false))
+}

@@ -1,0 +1,52 @@
+//! `rem-ci drift ENV...`
+
+use super::{Common, Format, Say};
+use crate::guard::Verb;
+use crate::problem::Exit;
+use crate::run::{Halt, Look, look, plan_report, recorded};
+use crate::view::Untrusted;
+use crate::view::out::Stream;
+use crate::view::report::DriftReport;
+use crate::view::{human, json, markdown};
+
+/// Arguments of `drift`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Environments: names or paths
+    #[arg(required = true, value_name = "ENV")]
+    pub environments: Vec<String>,
+    /// Exit with 2 when something moved
+    #[arg(long)]
+    pub detailed_exitcode: bool,
+}
+
+pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
+    let mut moved = false;
+    let mut reports = Vec::new();
+    for environment in &args.environments {
+        let mut loaded = common.load(environment)?;
+        let world = common.world(&loaded).await?;
+        let record = recorded(&world, &loaded.spec).await?;
+        let baseline = match record {
+            Some(record) => {
+                let baseline = format!("the apply of {}", record.ended.as_deref().unwrap_or(&record.started));
+                loaded.spec = record.spec;
+                baseline
+            }
+            None => "the working tree: no apply is recorded".to_owned(),
+        };
+        let ask =
+            Look { verb: Verb::Apply, after_incomplete: false, acknowledged: &[], today: world.clock.today() };
+        let looked = look(&loaded, Some(&world), ask).await?;
+        moved |= looked.plan.changes() || looked.plan.summary()["unknown"] > 0;
+        reports.push(DriftReport { baseline: Untrusted::new(baseline), plan: plan_report(&looked, world.mode) });
+    }
+    let style = say.style(Stream::Stdout);
+    let texts = reports.iter().map(|report| match say.format {
+        Format::Human => human::drift(report, style),
+        Format::Json => json::drift(report),
+        Format::Markdown => markdown::drift(report),
+    });
+    say.result(&texts.collect::<Vec<_>>().join("\n"));
+    Ok(if moved && args.detailed_exitcode { Exit::Changes } else { Exit::Done })
+}

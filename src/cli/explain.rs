@@ -1,0 +1,75 @@
+//! `rem-ci explain CODE|KIND`
+
+use super::Say;
+use crate::engine::Effect;
+use crate::problem::{Exit, Problem};
+use crate::run::Halt;
+use crate::{config, guard, resources, run, verify};
+
+/// Arguments of `explain`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A code (`subnet-too-small`) or a kind (`nat-gateway`); all of them when left out
+    #[arg(value_name = "CODE|KIND")]
+    pub word: Option<String>,
+}
+
+/// Every code with its explanation.
+#[must_use]
+pub fn codes() -> Vec<(&'static str, String)> {
+    let mut all: Vec<(&'static str, String)> = config::codes()
+        .iter()
+        .map(|doc| (doc.code, format!("{}\n\n{}", doc.explanation, doc.help)))
+        .collect();
+    let guards = guard::GUARDS.iter().flat_map(|guard| guard.codes);
+    let rest = guards.chain(run::CODES).chain(verify::codes()).chain(CODES);
+    all.extend(rest.map(|(code, text)| (*code, (*text).to_owned())));
+    all.sort();
+    all
+}
+
+/// Codes of the command line itself.
+const CODES: &[(&str, &str)] = &[
+    ("usage", "The command line makes no sense; `rem-ci help VERB` shows what it takes."),
+    ("output-file", "--out writes onto regular files only, by a rename in the same folder, so that a reader never sees half of it."),
+    ("no-output", "An output has a value only once the resource behind it exists."),
+    ("unknown-word", "`rem-ci explain` knows codes and kinds of resources; without a word it lists all."),
+];
+
+fn kind_text(kind: &crate::engine::Kind) -> String {
+    use std::fmt::Write as _;
+    let mut text = format!("{} ({})\n\n{}\n\nFields:\n", kind.noun, kind.name, kind.docs);
+    for field in kind.fields {
+        let effect = match field.effect {
+            Effect::InPlace => "changed in place".to_owned(),
+            Effect::Rolls => "rolls nodes".to_owned(),
+            Effect::Replace(_) => "replaces it".to_owned(),
+            Effect::Fixed(help) => format!("cannot be changed: {help}"),
+        };
+        let _ = writeln!(text, "  {:<28} {effect}\n  {:<28} {}", field.name, "", field.docs);
+    }
+    let _ = writeln!(text, "\nIAM actions: {}", kind.actions.join(", "));
+    text
+}
+
+pub(super) fn run(args: &Args, say: &Say) -> Result<Exit, Halt> {
+    let Some(word) = &args.word else {
+        let kinds = resources::KINDS.iter().map(|kind| kind.kind().name);
+        let codes = codes();
+        let codes = codes.iter().map(|(code, _)| *code);
+        let list = |items: Vec<&str>| items.iter().map(|item| format!("  {item}\n")).collect::<String>();
+        let text = format!("Kinds:\n{}\nCodes:\n{}", list(kinds.collect()), list(codes.collect()));
+        return Ok(say.result(&text));
+    };
+    if let Some(kind) = resources::about(word) {
+        return Ok(say.result(&kind_text(kind)));
+    }
+    let all = codes();
+    if let Some((code, text)) = all.iter().find(|(code, _)| code == word) {
+        return Ok(say.result(&format!("{code}\n\n{text}\n")));
+    }
+    let near = all.iter().map(|(code, _)| *code).chain(resources::KINDS.iter().map(|kind| kind.kind().name));
+    let near = near.max_by(|one, other| strsim::jaro(one, word).total_cmp(&strsim::jaro(other, word))).unwrap_or_default();
+    let title = format!("nothing is called {word}");
+    Err(Halt::new(Exit::Usage, Problem::error("unknown-word", title, format!("did you mean {near}?"))))
+}

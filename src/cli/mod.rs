@@ -1,0 +1,145 @@
+//! The command line. One verb per file, thin: arguments in, a call into `run`, a view out.
+//!
+//! To add a verb: copy the file of a similar one, enter it in [`Verb`] and in [`dispatch`]; the snapshot of the help text
+//! and README's table want it too.
+
+mod apply;
+mod args;
+mod check;
+mod cost;
+mod destroy;
+mod drift;
+mod explain;
+mod files;
+mod graph;
+mod output;
+mod plan;
+mod progress;
+mod sandbox;
+mod say;
+mod unlock;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser as _, Subcommand};
+
+pub use args::{Color, Common, Format};
+use say::Say;
+
+use crate::problem::Exit;
+use crate::run::{Halt, Source};
+
+/// Plan, price, apply, verify and destroy production EKS clusters with Karpenter, from one YAML per environment.
+#[derive(Debug, clap::Parser)]
+#[command(name = "rem-ci", version, max_term_width = 120, after_help = AFTER)]
+pub struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const AFTER: &str = "\
+ENV is a name (prod = environments/prod.yaml) or a path. Without credentials, plan, cost and check fall back to --offline.
+
+Exit codes: 0 done, 1 failed, 2 changes present (with --detailed-exitcode), 3 invalid configuration, 4 refused or unconfirmed,
+5 plan differs from the approved one, 6 locked, 7 incomplete: run again, 8 verification failed, 9 not permitted, 64 usage,
+130 interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Show what would change and what it costs
+    Plan(plan::Args),
+    /// Bring an environment to its file, then verify it
+    Apply(apply::Args),
+    /// Prove that what was applied works
+    Verify(verify::Args),
+    /// End an environment
+    Destroy(destroy::Args),
+    /// Show what moved without us since the last apply
+    Drift(drift::Args),
+    /// Show what environments cost a month
+    Cost(cost::Args),
+    /// Check environment files
+    Check(check::Args),
+    /// Print names and ids that others build upon
+    Output(output::Args),
+    /// Draw an environment's topology
+    Graph(graph::Args),
+    /// Take the lock away from a run that is dead
+    Unlock(unlock::Args),
+    /// The simulated AWS region: serve, reset, show
+    #[command(subcommand)]
+    Sandbox(sandbox::Verb),
+    /// Write an environment file from a Pulumi stack file
+    ImportConfig(files::Import),
+    /// Print the JSON Schema of environment files
+    Schema,
+    /// Explain a code or a kind of resource
+    Explain(explain::Args),
+    /// Print shell completions
+    Completions(files::Completions),
+    /// Print the manual page
+    Man,
+}
+
+/// Parses the command line, runs the verb, and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done }.into();
+        }
+    };
+    let say = Say::new(&cli.common);
+    let source = cli.common.source();
+    // In the sandbox time is virtual: the clock jumps to the next thing that is due.
+    let paused = matches!(source, Source::Sandbox(_)) && !matches!(cli.verb, Verb::Sandbox(_));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(paused).build();
+    let runtime = match runtime {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say.trouble(&error.to_string());
+            return Exit::Failed.into();
+        }
+    };
+    let exit = runtime.block_on(dispatch(&cli, &say)).unwrap_or_else(|halt| say.halt(&halt));
+    exit.into()
+}
+
+async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
+    let common = &cli.common;
+    match &cli.verb {
+        Verb::Plan(args) => plan::run(common, args, say).await,
+        Verb::Apply(args) => apply::run(common, args, say).await,
+        Verb::Verify(args) => verify::run(common, args, say).await,
+        Verb::Destroy(args) => destroy::run(common, args, say).await,
+        Verb::Drift(args) => drift::run(common, args, say).await,
+        Verb::Cost(args) => cost::run(common, args, say).await,
+        Verb::Check(args) => check::run(common, args, say),
+        Verb::Output(args) => output::run(common, args, say).await,
+        Verb::Graph(args) => graph::run(common, args, say),
+        Verb::Unlock(args) => unlock::run(common, args, say).await,
+        Verb::Sandbox(verb) => sandbox::run(common, verb, say).await,
+        Verb::ImportConfig(args) => files::import(args, say),
+        Verb::Schema => Ok(say.result(&crate::config::schema())),
+        Verb::Explain(args) => explain::run(args, say),
+        Verb::Completions(args) => Ok(files::completions(args, &mut Cli::command(), say)),
+        Verb::Man => Ok(files::man(Cli::command(), say)),
+    }
+}
+
+/// The whole command line's help, verb by verb: one snapshot holds it.
+#[must_use]
+pub fn reference() -> String {
+    let mut command = Cli::command().term_width(100);
+    command.build();
+    let mut text = command.render_long_help().to_string();
+    for verb in command.get_subcommands_mut() {
+        text.push_str(&format!("\n\n## {}\n\n{}", verb.get_name(), verb.render_long_help()));
+    }
+    text
+}

@@ -1,0 +1,87 @@
+//! The engine's events on the progress board, and signals on the engine's stop.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Say;
+use crate::engine::{Address, Event, Happening, Stop};
+use crate::run::Looked;
+use crate::view::Untrusted;
+use crate::view::out::{Progress, Stream};
+use crate::view::progress::{Board as View, ProgressEvent};
+use crate::view::report::Action;
+
+/// A board that takes the engine's events.
+pub(super) struct Board {
+    progress: RefCell<Progress>,
+    /// When each resource was started, how long it usually takes, and how often it was tried.
+    started: RefCell<BTreeMap<Address, (Duration, Duration, u32)>>,
+}
+
+/// An empty board for a run of this plan.
+pub(super) fn start(say: &Say, verb: &'static str, looked: &Looked) -> Board {
+    let total = looked.plan.steps.iter().filter(|step| step.action.changes()).count();
+    let view = View::new(verb, &looked.spec.name, total, looked.estimate.0);
+    let progress = Progress::new(view, say.style(Stream::Stderr), say.quiet);
+    Board { progress: RefCell::new(progress), started: RefCell::new(BTreeMap::new()) }
+}
+
+impl Board {
+    pub(super) fn event(&self, event: &Event) {
+        let address = event.address.clone();
+        let mut started = self.started.borrow_mut();
+        let (since, usual, tries) = started.get(&address).copied().unwrap_or_default();
+        let shown = match &event.what {
+            Happening::Started { action, usual } => {
+                started.insert(address.clone(), (event.at, *usual, 1));
+                ProgressEvent::Started { address, action: action_of(action), usual: *usual }
+            }
+            Happening::Waiting { status } => {
+                let elapsed = event.at.saturating_sub(since);
+                ProgressEvent::Waiting { address, status: Untrusted::new(status), elapsed, usual }
+            }
+            Happening::Retrying { why, pause } => {
+                started.insert(address.clone(), (since, usual, tries + 1));
+                let why = Untrusted::new(why.to_string());
+                ProgressEvent::Retrying { address, why, after: *pause, attempt: tries + 1 }
+            }
+            Happening::Done { took } => ProgressEvent::Ready { address, took: *took },
+            Happening::Failed { why } => ProgressEvent::Failed { address, error: Untrusted::new(why.to_string()) },
+        };
+        self.progress.borrow_mut().event(event.at, &shown);
+    }
+
+    pub(super) fn finish(&self) {
+        self.progress.borrow().finish();
+    }
+}
+
+fn action_of(word: &str) -> Action {
+    match word {
+        "create" => Action::Create,
+        "roll" => Action::Roll,
+        "delete" => Action::Delete,
+        "settle" => Action::Settle,
+        _ => Action::Update,
+    }
+}
+
+/// A stop that SIGINT and SIGTERM tell: calls in flight end, nothing new begins. A second signal ends the process at once.
+pub(super) fn signals() -> Stop {
+    let stop = Stop::default();
+    let told = stop.clone();
+    let listen = async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+            return;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        told.tell();
+    };
+    crate::engine::spawn_local(listen);
+    stop
+}

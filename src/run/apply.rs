@@ -1,0 +1,295 @@
+//! Lock, look again, compare with the approval, apply, write down.
+
+use super::record::{Record, State};
+use super::{Halt, Look, Looked, World, look};
+use crate::cloud::{Holder, Lock, Refusal};
+use crate::config::Loaded;
+use crate::engine::{self, Canonical, Class, Event, Failure, Outcome, Plan, Setting, Stop};
+use crate::guard::Verb;
+use crate::problem::{Exit, Problem};
+use crate::resources;
+
+/// What was approved.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// `sha256:…` of the approved plan.
+    pub digest: String,
+    /// The approved plan itself, where there is one: without it only the equal digest passes.
+    pub plan: Option<Canonical>,
+    /// `CODE:DIGEST`.
+    pub acknowledged: Vec<String>,
+    /// Go ahead without a lock where there is no state bucket.
+    pub no_lock: bool,
+    /// Only this section and what it needs.
+    pub only: Option<String>,
+}
+
+/// How an apply went.
+#[derive(Debug)]
+pub struct Applied {
+    /// What was known under the lock.
+    pub looked: Looked,
+    /// What happened.
+    pub outcome: Outcome,
+}
+
+/// Takes the environment's lock.
+pub(super) async fn lock(world: &World, looked: &Looked, verb: &str, no_lock: bool) -> Result<Lock, Halt> {
+    let Some(store) = &world.store else {
+        if no_lock {
+            return Ok(Lock::Absent);
+        }
+        let title = "two applies could run at once: the environment has no state bucket for a lock";
+        let help = "set state.bucket in the file, or pass --no-lock if you are sure that nobody else applies";
+        return Err(Halt::new(Exit::Refused, Problem::error("no-lock", title, help)));
+    };
+    let holder = Holder {
+        format: "rem-ci/lock/v1".to_owned(),
+        id: nonce(),
+        environment: looked.spec.name.clone(),
+        run: crate::cloud::run_name(),
+        verb: verb.to_owned(),
+        epoch: 0,
+        beat: 0,
+    };
+    Lock::take(store, holder, world.clock).await.map_err(|refusal| match refusal {
+        Refusal::Failed(failure) => failure.into(),
+        Refusal::Held(other, age) => {
+            let title = format!("{} holds the lock for {} (heartbeat {age} s ago)", other.run, other.verb);
+            let help = format!(
+                "wait for it; if it is dead, the lock ends by itself, or: rem-ci unlock {} --lock-id {}",
+                looked.spec.name, other.id
+            );
+            Halt::new(Exit::Locked, Problem::error("locked", title, help))
+        }
+    })
+}
+
+/// 16 random hex digits, from the operating system where there is one to ask.
+pub(super) fn nonce() -> String {
+    format!("{:016x}", fastrand::u64(..))
+}
+
+pub(super) fn stamp(world: &World) -> String {
+    jiff::Timestamp::from_millisecond(world.clock.millis()).unwrap_or_default().to_string()
+}
+
+/// Runs a plan under a lock that beats, and lets go of it whatever happens.
+pub(super) async fn execute(
+    world: &World,
+    looked: &Looked,
+    plan: &Plan,
+    approval: &str,
+    lock: &Lock,
+    sink: &dyn Fn(&Event),
+    stop: &Stop,
+) -> Outcome {
+    let setting = Setting {
+        world: &world.cloud,
+        kind_of: &resources::kind_of,
+        owner: &looked.owner,
+        approval,
+        gate: lock,
+        sink,
+        stop,
+    };
+    let run = engine::apply(plan, &setting);
+    tokio::select! {
+        outcome = run => outcome,
+        () = lock.beat() => Outcome::default(),
+    }
+}
+
+/// The record of the last run, if it counts.
+pub(super) async fn last(world: &World, looked_id: (&str, &str)) -> Result<Option<Record>, Halt> {
+    match &world.store {
+        Some(store) => Ok(Record::read(store, looked_id.0, looked_id.1).await?),
+        None => Ok(None),
+    }
+}
+
+/// Applies an environment. What it does now must not go beyond what was approved.
+///
+/// # Errors
+/// Refusals of guards, lock and approval; nothing has been changed then.
+pub async fn apply(
+    loaded: &Loaded,
+    world: &World,
+    approval: &Approval,
+    sink: &dyn Fn(&Event),
+    stop: &Stop,
+) -> Result<Applied, Halt> {
+    let id = crate::model::Identity::of(&loaded.spec);
+    let record = last(world, (&id.environment, &id.stack)).await?;
+    let ask = Look {
+        verb: Verb::Apply,
+        after_incomplete: record.as_ref().is_some_and(Record::incomplete),
+        acknowledged: &approval.acknowledged,
+        today: world.clock.today(),
+    };
+    let first = look(loaded, Some(world), ask).await?;
+    let lock = lock(world, &first, "apply", approval.no_lock).await?;
+    let ended = under_lock(loaded, world, approval, record, &lock, first, sink, stop).await;
+    // A lock that cannot be released runs out by itself.
+    let _ = lock.release().await;
+    ended
+}
+
+#[expect(clippy::too_many_arguments, reason = "one call, split off for the lock's sake")]
+async fn under_lock(
+    loaded: &Loaded,
+    world: &World,
+    approval: &Approval,
+    record: Option<Record>,
+    lock: &Lock,
+    looked: Looked,
+    sink: &dyn Fn(&Event),
+    stop: &Stop,
+) -> Result<Applied, Halt> {
+    // The bucket's lock was waited for: what was seen before may be old.
+    let looked = match lock {
+        Lock::Bucket(_) => {
+            let ask = Look {
+                verb: Verb::Apply,
+                after_incomplete: record.as_ref().is_some_and(Record::incomplete),
+                acknowledged: &approval.acknowledged,
+                today: world.clock.today(),
+            };
+            look(loaded, Some(world), ask).await?
+        }
+        _ => looked,
+    };
+    if looked.refused() {
+        let stops = looked.findings.into_iter().filter(Problem::stops).collect();
+        return Err(Halt { exit: Exit::Refused, problems: stops });
+    }
+    let plan = match &approval.only {
+        Some(section) => only(&looked.plan, section)?,
+        None => looked.plan.clone(),
+    };
+    let canonical = looked.plan.canonical();
+    let resumed = record.filter(|record| {
+        record.state == State::Applying
+            && record.plan.digest() == record.approval
+            && canonical.beyond(&record.plan).is_empty()
+    });
+    compare(&canonical, approval, resumed.as_ref())?;
+    if !plan.changes() && plan.steps.iter().all(|step| step.action == engine::Action::Keep) {
+        finish(world, &looked, &canonical, resumed.as_ref()).await?;
+        return Ok(Applied { looked, outcome: Outcome::default() });
+    }
+    let (digest, nonce) = match &resumed {
+        Some(record) => (record.approval.clone(), record.nonce.clone()),
+        None => (approval.digest.clone(), nonce()),
+    };
+    let stored = resumed.as_ref().map_or_else(|| canonical.clone(), |record| record.plan.clone());
+    let record = Record {
+        format: "rem-ci/record/v1".to_owned(),
+        environment: looked.spec.name.clone(),
+        stack: looked.id.stack.clone(),
+        state: State::Applying,
+        approval: stored.digest(),
+        nonce: nonce.clone(),
+        plan: stored,
+        spec: looked.spec.clone(),
+        started: stamp(world),
+        ended: None,
+    };
+    if let Some(store) = &world.store {
+        record.write(store).await?;
+    }
+    let outcome = execute(world, &looked, &plan, &format!("{digest} {nonce}"), lock, sink, stop).await;
+    if outcome.complete() && approval.only.is_none()
+        && let Some(store) = &world.store
+    {
+        Record { state: State::Done, ended: Some(stamp(world)), ..record }.write(store).await?;
+    }
+    Ok(Applied { looked, outcome })
+}
+
+/// Writes down that everything is as the file says.
+async fn finish(world: &World, looked: &Looked, canonical: &Canonical, resumed: Option<&Record>) -> Result<(), Halt> {
+    let Some(store) = &world.store else { return Ok(()) };
+    let record = Record {
+        format: "rem-ci/record/v1".to_owned(),
+        environment: looked.spec.name.clone(),
+        stack: looked.id.stack.clone(),
+        state: State::Done,
+        approval: canonical.digest(),
+        nonce: resumed.map_or_else(nonce, |record| record.nonce.clone()),
+        plan: canonical.clone(),
+        spec: looked.spec.clone(),
+        started: stamp(world),
+        ended: Some(stamp(world)),
+    };
+    Ok(record.write(store).await?)
+}
+
+/// Whether this is what was approved, or less.
+fn compare(now: &Canonical, approval: &Approval, resumed: Option<&Record>) -> Result<(), Halt> {
+    if now.digest() == approval.digest || resumed.is_some_and(|record| record.approval == approval.digest) {
+        return Ok(());
+    }
+    let stored = approval.plan.as_ref().filter(|plan| plan.digest() == approval.digest);
+    let reasons = match stored {
+        Some(stored) => now.beyond(stored),
+        None => vec![format!("approved was {}, now it is {}", approval.digest, now.digest())],
+    };
+    if reasons.is_empty() {
+        return Ok(());
+    }
+    let help = "plan again, look at the difference, and approve that";
+    let problems = reasons.into_iter().map(|reason| Problem::error("plan-changed", reason, help)).collect();
+    Err(Halt { exit: Exit::PlanChanged, problems })
+}
+
+/// The rows of one section and all they need, closed over needs; deletes are refused.
+fn only(plan: &Plan, section: &str) -> Result<Plan, Halt> {
+    let mut wanted: std::collections::BTreeSet<_> =
+        plan.steps.iter().filter(|step| step.address.section() == section).map(|step| step.address.clone()).collect();
+    if wanted.is_empty() {
+        let sections: std::collections::BTreeSet<_> = plan.steps.iter().map(|step| step.address.section()).collect();
+        let sections: Vec<_> = sections.into_iter().collect();
+        let title = format!("no section is called {section}");
+        let help = format!("one of {}", sections.join(", "));
+        return Err(Halt::new(Exit::Usage, Problem::error("usage", title, help)));
+    }
+    for step in plan.steps.iter().rev() {
+        if wanted.contains(&step.address) {
+            wanted.extend(step.needs.iter().cloned());
+        }
+    }
+    let mut part = plan.clone();
+    part.steps.retain(|step| wanted.contains(&step.address));
+    match part.steps.iter().find(|step| matches!(step.action, engine::Action::Delete | engine::Action::Replace(_))) {
+        Some(step) => {
+            let title = format!("--only would {} {}", step.action.word(), step.address);
+            let help = "apply the whole environment for that";
+            Err(Halt::new(Exit::Refused, Problem::error("not-confirmed", title, help).about(&step.address)))
+        }
+        None => Ok(part),
+    }
+}
+
+/// How a run that has an outcome ends.
+#[must_use]
+pub(super) fn exit_of(outcome: &Outcome) -> Exit {
+    let denied = |failure: &Failure| failure.class == Class::Denied;
+    if outcome.complete() {
+        Exit::Done
+    } else if outcome.interrupted {
+        Exit::Interrupted
+    } else if outcome.reports.iter().filter_map(|report| report.error.as_ref()).any(denied) {
+        Exit::Denied
+    } else {
+        Exit::Incomplete
+    }
+}
+
+impl Applied {
+    /// How the process ends, verification apart.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        exit_of(&self.outcome)
+    }
+}

@@ -1,0 +1,245 @@
+//! Reads, plans, prices and lets the guards speak: what every verb begins with.
+
+use std::time::Duration;
+
+use rust_decimal::Decimal;
+
+use super::{Halt, World};
+use crate::config::{self, Loaded, Spec};
+use crate::cost::{Bill, Book, Line, Rates, usage};
+use crate::engine::{
+    Action, Address, Fields, Graph, Owner, Plan, Snapshot, Step, Swept, Value, estimate, read, tally,
+};
+use crate::guard::{self, Verb};
+use crate::model::{self, Identity};
+use crate::problem::{Exit, Problem};
+use crate::resources::{self, facts};
+use crate::cloud::Cloud;
+use crate::view::report::Reads;
+
+/// What a verb wants to know.
+#[derive(Clone, Copy, Debug)]
+pub struct Look<'a> {
+    /// What it is about to do.
+    pub verb: Verb,
+    /// The last run did not end well.
+    pub after_incomplete: bool,
+    /// `CODE:DIGEST`, from the command line.
+    pub acknowledged: &'a [String],
+    /// For calendars, where there is no world with a clock.
+    pub today: jiff::civil::Date,
+}
+
+/// Everything that is known after a look.
+#[derive(Debug)]
+pub struct Looked {
+    /// The environment.
+    pub spec: Spec,
+    /// Its names.
+    pub id: Identity,
+    /// For the engine.
+    pub owner: Owner,
+    /// What should be.
+    pub graph: Graph<Cloud>,
+    /// What is.
+    pub snapshot: Snapshot,
+    /// What would be done.
+    pub plan: Plan,
+    /// `sha256:…`.
+    pub digest: String,
+    /// `sha256:…`.
+    pub input_digest: String,
+    /// What the file and the guards have to say.
+    pub findings: Vec<Problem>,
+    /// What it costs.
+    pub bill: Bill,
+    /// What reading cost.
+    pub reads: Reads,
+    /// How long an apply would take, and along which addresses.
+    pub estimate: (Duration, Vec<Address>),
+}
+
+impl Looked {
+    /// Whether a finding stops an apply.
+    #[must_use]
+    pub fn refused(&self) -> bool {
+        self.findings.iter().any(Problem::stops)
+    }
+}
+
+/// Looks. Without a world nothing is live, and the plan says so.
+///
+/// # Errors
+/// Credentials that are refused, or that belong to another account.
+pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Result<Looked, Halt> {
+    let spec = loaded.spec.clone();
+    let id = Identity::of(&spec);
+    let owner = Owner { environment: spec.name.clone(), stack: id.stack.clone() };
+    let graph = model::build(&spec);
+    let (snapshot, unread, reads) = match world {
+        Some(world) => snapshot(world, &spec, &graph, &owner, ask.after_incomplete).await?,
+        None => (Snapshot { facts: facts::offline(&spec), ..Snapshot::default() }, Vec::new(), Reads::default()),
+    };
+    let plan = match ask.verb {
+        Verb::Apply => Plan::make(&graph, &snapshot, &owner, &resources::about),
+        Verb::Destroy => Plan::destroy(&graph, &snapshot, &owner, &resources::about, &|address| kept(&spec, address)),
+    };
+    let today = world.map_or(ask.today, |world| world.clock.today());
+    let case = guard::Case {
+        spec: &spec,
+        plan: &plan,
+        verb: ask.verb,
+        today,
+        live: world.is_some(),
+        place: &|path| loaded.places.at(path),
+    };
+    let mut acknowledged = spec.acknowledge.clone();
+    acknowledged.extend(ask.acknowledged.iter().cloned());
+    let mut findings = loaded.findings.clone();
+    findings.extend(unread);
+    findings.extend(guard::check(&case, &acknowledged));
+    let bill = bill(&spec, &plan, today);
+    Ok(Looked {
+        digest: plan.canonical().digest(),
+        input_digest: config::input_digest(&spec),
+        estimate: estimate(&plan, &resources::about),
+        owner,
+        id,
+        graph,
+        snapshot,
+        plan,
+        findings,
+        bill,
+        reads,
+        spec,
+    })
+}
+
+/// What `onDestroy` says stays.
+#[must_use]
+pub(super) fn kept(spec: &Spec, address: &Address) -> bool {
+    use crate::config::spec::Keep;
+    match address.kind() {
+        "kms-key" => spec.on_destroy.kms_key == Keep::Keep,
+        "log-group" => spec.on_destroy.log_group == Keep::Keep,
+        _ => false,
+    }
+}
+
+/// Reads everything: whose credentials these are first, then all kinds and all facts at once.
+async fn snapshot(
+    world: &World,
+    spec: &Spec,
+    graph: &Graph<Cloud>,
+    owner: &Owner,
+    after_incomplete: bool,
+) -> Result<(Snapshot, Vec<Problem>, Reads), Halt> {
+    let began = world.clock.time();
+    let (account, first) = tally::tallied(account(world, spec)).await;
+    account?;
+    let sweeps = tally::tallied(read(&world.cloud, resources::KINDS, graph, owner, after_incomplete));
+    let offers = tally::tallied(facts::read(&world.cloud, spec));
+    let ((kinds, swept), (offered, asked)) = futures_util::join!(sweeps, offers);
+    let unread = offered.unknown.iter().map(|(group, failure)| {
+        let title = format!("{group:?} could not be read: {failure}").to_lowercase();
+        Problem::warning("unread-facts", title, "allow the call for this role, or run again")
+    });
+    let unread = unread.chain(needed(graph, &kinds, &offered)).collect();
+    let elapsed = world.clock.time().duration_since(began).unwrap_or_default();
+    let reads = Reads {
+        calls: first.calls + swept.calls + asked.calls,
+        rounds: first.rounds + swept.rounds.max(asked.rounds),
+        elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+    };
+    let homes = spec.network.existing.iter().map(|existing| existing.vpc_id.clone()).collect();
+    Ok((Snapshot { kinds, facts: offered.facts, homes }, unread, reads))
+}
+
+/// An error for every fact that could not be read and that something needs which is not there yet.
+fn needed(
+    graph: &Graph<Cloud>,
+    kinds: &std::collections::BTreeMap<String, Swept>,
+    offered: &facts::FactsRead,
+) -> Vec<Problem> {
+    if offered.unknown.is_empty() {
+        return Vec::new();
+    }
+    let mut known = offered.facts.clone();
+    for swept in kinds.values() {
+        if let Swept::Known(found) = swept {
+            found.iter().for_each(|live| known.0.extend(live.facts.clone()));
+        }
+    }
+    let pending = |fields: &Fields| fields.values().find_map(|value| match value {
+        Value::Pending(fact) => Some(fact.clone()),
+        _ => None,
+    });
+    let nodes = graph.nodes().iter();
+    nodes
+        .filter_map(|node| {
+            let fact = pending(&node.want(&known))?;
+            let title = format!("{} needs {fact}, which could not be read", node.address);
+            Some(Problem::error("unread-facts", title, "allow the call for this role, or run again").about(&node.address))
+        })
+        .collect()
+}
+
+/// Asks whose credentials these are, before any other call.
+async fn account(world: &World, spec: &Spec) -> Result<(), Halt> {
+    let identity = world.cloud.sts.get_caller_identity().send().await;
+    let identity = identity.map_err(cloud_failed)?;
+    let theirs = identity.account().unwrap_or_default();
+    if theirs == spec.account {
+        return Ok(());
+    }
+    let title = format!("these credentials belong to account {theirs}, the file says {}", spec.account);
+    let help = "use the credentials of that account, or correct `account` in the file";
+    Err(Halt::new(Exit::Refused, Problem::error("wrong-account", title, help)))
+}
+
+fn cloud_failed<E>(error: aws_smithy_runtime_api::client::result::SdkError<E, aws_smithy_runtime_api::http::Response>) -> Halt
+where
+    E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
+{
+    crate::cloud::failed("sts:GetCallerIdentity")(error).into()
+}
+
+/// What the environment costs as it is and as it will be.
+fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
+    let assumptions = &spec.cost.assumptions;
+    let rates = Rates::new(Book::embedded(&spec.region), today, assumptions, &plan.facts);
+    let side = |fields: &dyn Fn(&Step) -> Option<Fields>| {
+        let present: Vec<(Address, Fields)> =
+            plan.steps.iter().filter_map(|step| Some((step.address.clone(), fields(step)?))).collect();
+        let mut lines: Vec<(Address, Vec<Line>)> = present
+            .iter()
+            .filter_map(|(address, fields)| {
+                let kind = resources::kind_of(address.kind())?;
+                Some((address.clone(), kind.cost(fields, &rates)))
+            })
+            .collect();
+        multiply_volumes(&mut lines, &present);
+        let there = usage::Present::of(spec, present.iter().map(|(address, _)| address));
+        lines.extend(usage::environment(spec, there, &rates));
+        lines
+    };
+    let before = side(&|step| step.live.as_ref().map(|live| live.fields.clone()));
+    let after = side(&|step| match step.action {
+        Action::Delete => None,
+        Action::Unknown => step.live.as_ref().map(|live| live.fields.clone()),
+        _ => step.want.clone(),
+    });
+    Bill::compute(&before, &after, &rates)
+}
+
+/// A launch template says what one node's volume is, its node group how many there are: the template's lines count once
+/// for each node.
+fn multiply_volumes(lines: &mut [(Address, Vec<Line>)], present: &[(Address, Fields)]) {
+    let group = present.iter().find(|(address, _)| address.kind() == "node-group");
+    let count = group.and_then(|(_, fields)| fields.get("scaling")?.get("desired")?.as_text()?.parse::<Decimal>().ok());
+    for (_, lines) in lines.iter_mut().filter(|(address, _)| address.kind() == "launch-template") {
+        for line in lines {
+            line.quantity = line.quantity.map(|quantity| quantity * count.unwrap_or_default());
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! One run of a verb, from an ENV argument to a report. Verbs in `cli/` parse and print; everything between is here.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `world.rs` | opens AWS, the sandbox, or nothing (offline) |
+//! | `look.rs` | reads, plans, prices and lets the guards speak: what every verb begins with |
+//! | `report.rs` | a [`Looked`] as the views want it |
+//! | `apply.rs` | lock, look again, compare with the approval, apply, verify |
+//! | `destroy.rs` | the same to the end, with the leftover audit |
+//! | `audit.rs` | what is left behind |
+//! | `record.rs` | what is written down between runs |
+//! | `output.rs` | names and ids that others build upon |
+
+mod apply;
+mod audit;
+mod destroy;
+mod look;
+mod output;
+mod record;
+mod report;
+mod world;
+
+pub use apply::{Applied, Approval, apply};
+pub use destroy::destroy;
+pub use look::{Look, Looked, look};
+pub use output::outputs;
+pub use record::{Record, State};
+pub use report::{apply_report, plan_report, verify_report};
+pub use world::{Source, World, open};
+
+use crate::problem::{Exit, Problem};
+
+/// Why a run ends early.
+#[derive(Debug)]
+pub struct Halt {
+    /// How the process ends.
+    pub exit: Exit,
+    /// What to tell.
+    pub problems: Vec<Problem>,
+}
+
+impl Halt {
+    /// One problem.
+    #[must_use]
+    pub fn new(exit: Exit, problem: Problem) -> Self {
+        Self { exit, problems: vec![problem] }
+    }
+}
+
+impl From<crate::engine::Failure> for Halt {
+    fn from(failure: crate::engine::Failure) -> Self {
+        use crate::engine::Class;
+        let (exit, help) = match failure.class {
+            Class::Denied => (Exit::Denied, "check the credentials and the permissions of this role"),
+            _ => (Exit::Failed, "run again; nothing is lost"),
+        };
+        Self::new(exit, Problem::error("call-failed", failure.to_string(), help))
+    }
+}
+
+/// The codes of this room, for `rem-ci explain`.
+pub const CODES: &[(&str, &str)] = &[
+    ("call-failed", "A call to AWS failed in a way that trying again at once would not mend. AWS's own code and words are in the title."),
+    (
+        "no-credentials",
+        "No AWS credentials were found by the SDK's chain (environment, profile, SSO, web identity, container, instance). Plan, cost and \
+         check then fall back to --offline; verbs that need AWS stop. `aws configure sso` or the variables AWS_PROFILE or \
+         AWS_ACCESS_KEY_ID give some; --sandbox needs none.",
+    ),
+    (
+        "wrong-account",
+        "The credentials belong to another AWS account than the environment file names. Nothing was read or changed. The `account` in the \
+         file is a guard: use the credentials of that account, or correct the file.",
+    ),
+    ("sandbox-file", "The sandbox file cannot be opened: another process has it, or it is not one of rem-ci's."),
+    (
+        "locked",
+        "Another run holds this environment's lock. It is released when that run ends; a run that died loses it two and a half minutes \
+         after its last heartbeat. `rem-ci unlock ENV --lock-id ID` takes it away by hand.",
+    ),
+    (
+        "no-lock",
+        "Without `state.bucket` two applies could run at once, so a live apply refuses. `rem-ci bootstrap` makes the bucket and writes it into \
+         the file; --no-lock goes ahead without.",
+    ),
+    (
+        "plan-changed",
+        "What would be done now goes further than what was approved. The differences are listed; plan again, look, and approve that.",
+    ),
+    ("not-confirmed", "Nobody said yes: without a terminal an apply needs --yes or --expect-plan DIGEST, a destroy needs --confirm NAME."),
+    ("protected", "The environment's file says `protect: true`, which refuses destroy. Set it to false, in a reviewed change, first."),
+    (
+        "unread-facts",
+        "What AWS offers (zones, add-on versions) could not be read, and something that is to be made needs it. Allow the call, or run again.",
+    ),
+    ("incomplete", "Something failed or was stopped half-way. Nothing is lost: run the same verb again and it goes on from where it is."),
+    ("leftover", "The leftover audit after a destroy found something that carries the environment's tags and was not kept on purpose."),
+    ("unverified", "Everything was applied, but a check of the verification failed; its help says what to do."),
+];

@@ -1,0 +1,97 @@
+//! Opens AWS, the sandbox, or nothing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::Halt;
+use crate::cloud::{self, Clock, Cloud, Store};
+use crate::config::Spec;
+use crate::problem::{Exit, Problem};
+use crate::sandbox::connector::Sandbox;
+use crate::sandbox::{clock, file};
+use crate::view::report::Mode;
+
+/// Where live state is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// AWS, or whatever `AWS_ENDPOINT_URL` names.
+    Live,
+    /// The simulated region in this file.
+    Sandbox(PathBuf),
+    /// Nowhere.
+    Offline,
+}
+
+/// An open world.
+#[derive(Debug)]
+pub struct World {
+    /// The clients.
+    pub cloud: Cloud,
+    /// What time it is in it.
+    pub clock: Clock,
+    /// As reports say it.
+    pub mode: Mode,
+    /// Where lock and records are kept; none without a state bucket.
+    pub store: Option<Store>,
+    /// The simulated region, if it is one.
+    pub sandbox: Option<Sandbox>,
+}
+
+impl World {
+    /// A world over a simulated region that the caller holds: tests.
+    #[must_use]
+    pub fn simulated(sandbox: Sandbox, clock: Clock, spec: &Spec, store: Option<Store>) -> Self {
+        let config = cloud::simulated(sandbox.clone(), clock, &spec.account, &spec.region, None);
+        let cloud = Cloud::new(&config, &spec.account, &spec.region);
+        let store = store.or_else(|| bucket(spec, &cloud));
+        Self { cloud, clock, mode: Mode::Sandbox, store, sandbox: Some(sandbox) }
+    }
+}
+
+fn bucket(spec: &Spec, cloud: &Cloud) -> Option<Store> {
+    let bucket = spec.state.as_ref()?.bucket.clone();
+    Some(Store::Bucket { client: cloud.s3.clone(), bucket, account: spec.account.clone() })
+}
+
+/// Opens a world for an environment. None is offline.
+///
+/// # Errors
+/// No credentials, credentials of another account, a sandbox file in use.
+pub async fn open(source: &Source, spec: &Spec) -> Result<Option<World>, Halt> {
+    match source {
+        Source::Offline => Ok(None),
+        Source::Sandbox(path) => sandbox(path, spec).map(Some),
+        Source::Live => live(spec).await.map(Some),
+    }
+}
+
+fn sandbox(path: &std::path::Path, spec: &Spec) -> Result<World, Halt> {
+    let refuse = |error: file::Error| {
+        let help = "wait for the other process, name another file with --sandbox=FILE, or run rem-ci sandbox reset";
+        Halt::new(Exit::Failed, Problem::error("sandbox-file", error.to_string(), help))
+    };
+    // The seed is the account's and the environment's, so that a fresh sandbox draws the same durations everywhere.
+    let seed = spec.account.bytes().chain(spec.name.bytes()).fold(0_u64, |seed, byte| {
+        seed.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
+    let (file, mut state) = file::File::open(path, seed).map_err(refuse)?;
+    state.accounts.entry(spec.account.clone()).or_default();
+    let time = clock::Clock::virtual_time(state.offset_s);
+    let file = Arc::new(file);
+    let sandbox = Sandbox::new(state, time.as_now(), Some(file.persist(time)));
+    let millis = u64::try_from(time.now()).unwrap_or_default();
+    let clock = Clock::starting(UNIX_EPOCH + Duration::from_millis(millis));
+    let folder = path.parent().unwrap_or(std::path::Path::new(".")).join("state");
+    Ok(World::simulated(sandbox, clock, spec, Some(Store::Folder(folder))))
+}
+
+async fn live(spec: &Spec) -> Result<World, Halt> {
+    let config = cloud::live(&spec.region).await.map_err(|error| {
+        let help = "sign in (aws sso login, AWS_PROFILE, …), or use --offline or --sandbox";
+        Halt::new(Exit::Denied, Problem::error("no-credentials", error.to_string(), help))
+    })?;
+    let cloud = Cloud::new(&config, &spec.account, &spec.region);
+    let store = bucket(spec, &cloud);
+    Ok(World { cloud, clock: Clock::Wall, mode: Mode::Live, store, sandbox: None })
+}
