@@ -68,11 +68,7 @@ impl Priced {
     }
 
     fn plus(self, other: Self) -> Self {
-        Self {
-            sum: self.sum + other.sum,
-            priced: self.priced + other.priced,
-            unpriced: self.unpriced + other.unpriced,
-        }
+        Self { sum: self.sum + other.sum, priced: self.priced + other.priced, unpriced: self.unpriced + other.unpriced }
     }
 
     /// The sum, unless there are lines and none has a price.
@@ -190,7 +186,11 @@ impl Bill {
     }
 }
 
-fn enter(entries: &mut BTreeMap<Key, Entry>, lines: &[(Address, Vec<Line>)], side: impl Fn(&mut Entry) -> &mut Option<Side>) {
+fn enter(
+    entries: &mut BTreeMap<Key, Entry>,
+    lines: &[(Address, Vec<Line>)],
+    side: impl Fn(&mut Entry) -> &mut Option<Side>,
+) {
     for (address, line) in lines.iter().flat_map(|(address, lines)| lines.iter().map(move |line| (address, line))) {
         let entry = entries.entry((address.clone(), line.component, line.item.clone())).or_insert_with(|| Entry {
             address: address.clone(),

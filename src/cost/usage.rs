@@ -158,7 +158,9 @@ pub fn environment(spec: &Spec, present: Present, rates: &Rates) -> Vec<(Address
         all.push(endpoint.tiered(rates, "GB", &tiers));
     }
     if present.cluster {
-        all.extend(spec.node_pools.keys().map(|pool| (Address::keyed("karpenter", "node-pool", pool), vec![node_pool(pool)])));
+        all.extend(
+            spec.node_pools.keys().map(|pool| (Address::keyed("karpenter", "node-pool", pool), vec![node_pool(pool)])),
+        );
     }
     all
 }
