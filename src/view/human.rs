@@ -46,14 +46,21 @@ pub fn plan(report: &PlanReport, style: Style) -> String {
         return out;
     }
     out.push('\n');
-    let mut verdict = format!("{}.", words::counts(&counts));
+    let verdict = format!("{}.", words::counts(&counts));
+    let mut price = Vec::new();
     if report.estimate.seconds > 0 {
-        let _ = write!(verdict, "   About {}.", number::about(report.estimate.seconds));
+        price.push(format!("About {}.", number::about(report.estimate.seconds)));
     }
     if let Some(delta) = report.cost.delta() {
-        let _ = write!(verdict, "   {} a month.", number::signed_dollars(delta));
+        price.push(format!("{} a month.", number::signed_dollars(delta)));
     }
-    let _ = writeln!(out, "  {}", painted(style, paint::BOLD, &clip(&verdict, style.width.saturating_sub(2))));
+    let price = price.join("   ");
+    let room = style.width.saturating_sub(2);
+    let fits = verdict.chars().count() + price.chars().count() + 3 <= room;
+    let lines = if fits { vec![format!("{verdict}   {price}")] } else { vec![verdict, price] };
+    for line in lines.iter().flat_map(|line| wrap(line, room)) {
+        let _ = writeln!(out, "  {}", painted(style, paint::BOLD, &line));
+    }
     danger(&mut out, report, &findings, style);
     out.push('\n');
     out.push_str(&money::table(report, style));
@@ -129,14 +136,14 @@ fn finding(out: &mut String, problem: &Problem, style: Style) {
             let _ = writeln!(out, "  {:<11}{}", "at", painted(style, paint::DIM, &clip(&place, room)));
         }
     }
-    let mut next = visible(&problem.help);
+    let mut next = vec![("help", visible(&problem.help))];
     if let Some(digest) = &problem.digest {
-        let _ = write!(next, "   acknowledge with {}:{}", problem.code, visible(digest));
+        next.push(("or", format!("acknowledge with {}:{}", problem.code, visible(digest))));
     }
-    if !next.trim().is_empty() {
-        for (index, line) in wrap(&next, room).into_iter().enumerate() {
-            let start = if index == 0 { "help" } else { "|" };
-            let _ = writeln!(out, "  {:<11}{}", start, painted(style, paint::DIM, &line));
+    for (head, text) in next.iter().filter(|(_, text)| !text.trim().is_empty()) {
+        for (index, line) in wrap(text, room).into_iter().enumerate() {
+            let start = if index == 0 { head } else { "|" };
+            let _ = writeln!(out, "  {start:<11}{}", painted(style, paint::DIM, &line));
         }
     }
 }
@@ -170,7 +177,7 @@ fn resource(out: &mut String, row: &Row, column: usize, style: Style) {
     let mark = painted(style, colour, &format!("{:>3}", words::glyph(row)));
     let name = bounded(fields::short(row.address.as_str()), column);
     let pad = " ".repeat(column - name.chars().count().min(column));
-    let action = clip(&words::action(row), style.width.saturating_sub(column + 7));
+    let action = clip(&words::action(row), style.width.saturating_sub(column + 8));
     let _ = writeln!(out, "  {mark} {name}{pad}  {action}");
     if matches!(row.action, Action::Update | Action::Roll | Action::Replace) {
         let widest = row.fields.iter().map(|field| fields::shown_path(field).chars().count()).max().unwrap_or(0);
@@ -236,14 +243,15 @@ fn notes(out: &mut String, report: &PlanReport, findings: &[&Problem], style: St
 fn closing(out: &mut String, report: &PlanReport, style: Style) {
     let counts = report.counts();
     let stopped = report.findings.iter().any(Problem::stops);
-    let _ = writeln!(out, "\n  {}.", words::counts(&counts));
+    out.push('\n');
+    for line in wrap(&format!("{}.", words::counts(&counts)), style.width.saturating_sub(2)) {
+        let _ = writeln!(out, "  {line}");
+    }
     let digest = visible(&report.plan_digest);
     let environment = bounded(report.environment.raw(), 40);
     if report.mode == Mode::Offline {
-        let _ = writeln!(
-            out,
-            "  This plan was made without AWS: it approves nothing. With credentials: rem-ci plan {environment}"
-        );
+        let _ = writeln!(out, "  This plan was made without AWS: it approves nothing.");
+        let _ = writeln!(out, "  With credentials: rem-ci plan {environment}");
     } else if stopped {
         let _ = writeln!(
             out,
@@ -252,13 +260,8 @@ fn closing(out: &mut String, report: &PlanReport, style: Style) {
         );
     } else {
         let _ = writeln!(out, "  plan {digest}");
-        let _ = writeln!(out, "  apply with: rem-ci apply {environment} --expect-plan {}", short_digest(&digest));
+        let _ = writeln!(out, "  apply with: rem-ci apply {environment} --expect-plan {}", digest);
     }
-}
-
-/// A digest that `--expect-plan` takes, whole: short forms approve nothing.
-fn short_digest(digest: &str) -> &str {
-    digest
 }
 
 /// Cut to a width, with `…` where something is missing.

@@ -44,7 +44,11 @@ pub enum Stream {
 #[must_use]
 pub fn style(stream: Stream, colour: Option<bool>) -> Style {
     let terminal = is_terminal(stream);
-    let width = comfy_table::Table::new().width().filter(|_| terminal).map_or(Style::default().width, usize::from);
+    let mut table = comfy_table::Table::new();
+    if stream == Stream::Stderr {
+        table.use_stderr();
+    }
+    let width = table.width().filter(|_| terminal).map_or(Style::default().width, usize::from);
     Style { colour: colour.unwrap_or(terminal), width: width.clamp(60, 160) }
 }
 

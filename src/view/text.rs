@@ -150,12 +150,18 @@ pub fn prose(text: &str) -> String {
         }
     };
     for word in shown.split(' ').filter(|word| !word.is_empty()) {
-        if plain_word(word) {
+        let bare = word.trim_end_matches([',', ';', ')']);
+        if plain_word(word) || word == "->" {
             flush(&mut out, &mut strange);
             if !out.is_empty() {
                 out.push(' ');
             }
-            out.push_str(word);
+            out.push_str(if word == "->" { "→" } else { word });
+        } else if bare.len() < word.len() && !bare.is_empty() {
+            // Punctuation after a strange word belongs to the sentence.
+            strange.push(bare);
+            flush(&mut out, &mut strange);
+            out.push_str(&word[bare.len()..]);
         } else {
             strange.push(word);
         }
@@ -173,14 +179,15 @@ fn plain_word(word: &str) -> bool {
     let ends = !inner.starts_with('-') && !inner.ends_with('-');
     let letters =
         inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '\'' || (c.is_alphabetic() && !hidden(c)));
-    !inner.is_empty() && letters && ends && !hex && !issue && !inner.starts_with("www")
+    let figure = inner.chars().all(|c| c.is_ascii_digit() || c == '.') && !inner.is_empty();
+    figure && inner.len() < 7 || !inner.is_empty() && letters && ends && !hex && !issue && !inner.starts_with("www")
 }
 
 /// A label in Mermaid: letters, digits and ` ._/:-`, the rest replaced.
 #[must_use]
 pub fn mermaid(text: &str) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || " ._/:-".contains(c) { c } else { '_' };
-    text.chars().take(80).map(kept).collect()
+    text.chars().take(80).map(kept).collect::<String>().replace("::", ":_")
 }
 
 /// Text and attribute values in SVG.

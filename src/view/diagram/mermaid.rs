@@ -51,8 +51,8 @@ impl Topology {
                 "      pool{}[\"NodePool {}<br/>{}<br/>{}\"]",
                 index + 1,
                 say(&pool.name),
-                say(&pool.capacity).replace(',', " "),
-                say(&pool.limits)
+                mermaid(&pool.capacity.raw().replace(',', "")),
+                mermaid(&pool.limits.raw().replace(',', ""))
             );
         }
         out.push_str("    end\n  end\n");

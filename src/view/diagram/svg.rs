@@ -64,8 +64,9 @@ impl Topology {
         // The services reach into the VPC: control plane to the private subnets, Karpenter to its nodes.
         let edge = left + vpc_width;
         art.arrow(x, y[0] + eks / 2, edge + 3, y[0] + eks / 2);
-        let nodes = top + 44 + 30 + public + way + 60 + (private - 72) * 3 / 4;
-        art.arrow(x, nodes.max(y[1] + 20), edge + 3, nodes.max(y[1] + 20));
+        let bands = top + 44 + 30 + public + way + 60 + (private - 72) * 3 / 4;
+        let nodes = bands.clamp(y[1] + 20, y[1] + (vpc_height - eks - queue - 52) - 20);
+        art.arrow(x, nodes, edge + 3, nodes);
         let bottom = top + vpc_height - queue;
         art.arrow(x + SIDE / 2, bottom, x + SIDE / 2, bottom - 23);
         art.out.push_str("</svg>\n");

@@ -24,7 +24,12 @@ pub fn apply(report: &ApplyReport, style: Style) -> String {
         out.push('\n');
     } else {
         let critical = number::clock(report.critical_path_ms / 1000);
-        let _ = writeln!(out, " in {took}, critical path {critical} (ratio {})", ratio(report));
+        let _ = writeln!(
+            out,
+            " {} {took}, critical path {critical} (ratio {})",
+            if report.outcome == Outcome::Done { "in" } else { "after" },
+            ratio(report)
+        );
         let done = report.summary;
         let _ = writeln!(
             out,
@@ -78,7 +83,7 @@ pub(in crate::view) fn ratio(report: &ApplyReport) -> String {
 fn left(out: &mut String, head: &str, things: &[Left], colour: &str, style: Style) {
     for thing in things {
         let line = format!("{} {}: {}", visible(&thing.noun), visible(thing.id.raw()), visible(thing.why.raw()));
-        let _ = writeln!(out, "  {}  {}", painted(style, colour, head), clip(&line, style.width.saturating_sub(15)));
+        let _ = writeln!(out, "  {}{}", painted(style, colour, head), clip(&line, style.width.saturating_sub(13)));
     }
 }
 

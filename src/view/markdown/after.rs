@@ -109,7 +109,7 @@ fn checks(out: &mut String, report: &VerifyReport) {
     }
     let good = report.checks.iter().filter(|check| check.passed).count();
     if good > 0 {
-        let _ = write!(out, "<details><summary>{} hold</summary>\n\n{head}", number::count(good, "check"));
+        let _ = write!(out, "<details><summary>Checks that hold: {good}</summary>\n\n{head}");
         table(out, true);
         out.push_str("\n</details>\n\n");
     }
