@@ -44,9 +44,10 @@ pub fn control_plane(version: &str, rates: &Rates) -> Line {
         let item = format!("{version}, standard until {standard}");
         return priced(rates, line(item, rates.price("eks.control_plane.standard")), "EKS control plane");
     }
-    let item = match rates.today < extended {
-        true => format!("{version}, extended until {extended}"),
-        false => format!("{version}, out of support since {extended}"),
+    let item = if rates.today < extended {
+        format!("{version}, extended until {extended}")
+    } else {
+        format!("{version}, out of support since {extended}")
     };
     priced(rates, line(item, rates.price("eks.control_plane.extended_total")), "EKS control plane")
 }

@@ -260,7 +260,7 @@ fn closing(out: &mut String, report: &PlanReport, style: Style) {
         );
     } else {
         let _ = writeln!(out, "  plan {digest}");
-        let _ = writeln!(out, "  apply with: rem-ci apply {environment} --expect-plan {}", digest);
+        let _ = writeln!(out, "  apply with: rem-ci apply {environment} --expect-plan {digest}");
     }
 }
 

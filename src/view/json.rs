@@ -11,6 +11,7 @@ use super::report::{
 };
 use super::text::json_safe;
 use crate::cost::{Bill, LineClass};
+use crate::engine::{Address, Value};
 use crate::problem::Problem;
 
 #[derive(Serialize)]
@@ -20,6 +21,7 @@ struct Plans<'a> {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the format says so")]
 struct Plan<'a> {
     environment: &'a str,
     mode: &'static str,
@@ -73,6 +75,7 @@ struct Cost {
 }
 
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the format says so")]
 struct Pools {
     idle_monthly: Option<String>,
     expected_monthly: Option<String>,
@@ -89,9 +92,9 @@ struct Line {
     unit_price: Option<String>,
     monthly: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    idle_monthly: Option<Option<String>>,
+    idle_monthly: Option<Json>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    max_monthly: Option<Option<String>>,
+    max_monthly: Option<Json>,
     class: LineClass,
     note: String,
 }
@@ -158,7 +161,7 @@ fn plan(report: &PlanReport) -> Plan<'_> {
         reads: report.reads,
         estimate: Estimate {
             seconds: report.estimate.seconds,
-            critical_path: report.estimate.critical_path.iter().map(|address| address.as_str()).collect(),
+            critical_path: report.estimate.critical_path.iter().map(Address::as_str).collect(),
         },
     }
 }
@@ -166,7 +169,7 @@ fn plan(report: &PlanReport) -> Plan<'_> {
 fn change(row: &Row) -> Change<'_> {
     let masked = || Some(Json::String("(sensitive)".to_owned()));
     let fields = row.fields.iter().map(|field| {
-        let show = |value: &Option<crate::engine::Value>| match (value, field.sensitive) {
+        let show = |value: &Option<Value>| match (value, field.sensitive) {
             (None, _) => None,
             (Some(_), true) => masked(),
             (Some(value), false) => Some(value.to_json()),
@@ -186,7 +189,7 @@ fn change(row: &Row) -> Change<'_> {
         reason: row.reason.raw(),
         assumed: row.assumed,
         fields: fields.collect(),
-        needs: row.needs.iter().map(|address| address.as_str()).collect(),
+        needs: row.needs.iter().map(Address::as_str).collect(),
         estimate_seconds: row.estimate_secs,
     }
 }
@@ -208,8 +211,8 @@ fn cost(bill: &Bill) -> Cost {
             unit: entry.unit,
             unit_price: decimal(side.unit_price),
             monthly: decimal(side.monthly),
-            idle_monthly: pool.then(|| decimal(side.idle)),
-            max_monthly: pool.then(|| decimal(side.max)),
+            idle_monthly: pool.then(|| decimal(side.idle).into()),
+            max_monthly: pool.then(|| decimal(side.max).into()),
             class: entry.class,
             note: side.note.clone(),
         })
@@ -251,7 +254,7 @@ fn finding(problem: &Problem) -> Finding<'_> {
         file: place.map(|place| place.file.as_str()),
         line: place.map(|place| place.line),
         column: place.map(|place| place.column),
-        address: problem.address.as_ref().map(crate::engine::Address::as_str),
+        address: problem.address.as_ref().map(Address::as_str),
         digest: problem.digest.as_deref(),
         waived: problem.waived,
     }
@@ -350,7 +353,7 @@ pub fn apply(report: &ApplyReport) -> String {
         steps: steps.collect(),
         leftovers: &report.leftovers,
         kept: &report.kept,
-        not_begun: report.not_begun.iter().map(|address| address.as_str()).collect(),
+        not_begun: report.not_begun.iter().map(Address::as_str).collect(),
         findings: report.problems.iter().map(finding).collect(),
     })
 }

@@ -13,7 +13,7 @@ pub use size::fit;
 
 use super::diagram::Topology;
 use super::report::{Action, Mode, PlanReport, Row};
-use super::text::{code, code_cell, prose, visible};
+use super::text::{code, code_cell, html_code, prose, visible};
 use super::{fields, number, words};
 use crate::problem::{Problem, Severity};
 
@@ -45,6 +45,11 @@ pub struct CommentMeta {
 pub fn plan_comment(reports: &[PlanReport], diagrams: &[Topology], meta: &CommentMeta, limit: usize) -> String {
     let mut head = marker(&meta.marker);
     let _ = writeln!(head, "### {}\n", headline(reports));
+    compose(head, reports, diagrams, &(next(reports) + &footer(meta)), limit)
+}
+
+/// Head, table, danger and money, then as much detail as the limit leaves room for, then the tail.
+fn compose(mut head: String, reports: &[PlanReport], diagrams: &[Topology], tail: &str, limit: usize) -> String {
     environments(&mut head, reports);
     let changed: Vec<_> = reports.iter().filter(|report| speaks(report)).collect();
     for report in &changed {
@@ -53,7 +58,6 @@ pub fn plan_comment(reports: &[PlanReport], diagrams: &[Topology], meta: &Commen
     for report in &changed {
         cost(&mut head, report);
     }
-    let tail = next(reports) + &footer(meta);
     let budget = limit.saturating_sub(head.len() + tail.len());
     let mut middle = size::Budget::new(budget);
     for report in &changed {
@@ -65,16 +69,16 @@ pub fn plan_comment(reports: &[PlanReport], diagrams: &[Topology], meta: &Commen
         let lines = full_lines(report);
         let counts = report.counts();
         let title = format!(
-            "<details><summary>Full plan of <code>{}</code> ({}, {} unchanged)</summary>\n\n",
-            super::text::xml(report.environment.raw()),
+            "<details><summary>Full plan of {} ({}, {} unchanged)</summary>\n\n",
+            html_code(report.environment.raw()),
             number::count(counts.changes(), "change"),
             counts.keep
         );
         middle.fence(&title, "diff", &lines, "</details>\n\n");
     }
     for topology in diagrams {
-        let name = super::text::xml(topology.environment.raw());
-        let title = format!("<details><summary>Topology of <code>{name}</code> after</summary>\n\n");
+        let name = html_code(topology.environment.raw());
+        let title = format!("<details><summary>Topology of {name} after</summary>\n\n");
         middle.whole(&format!("{title}```mermaid\n{}```\n\n</details>\n\n", topology.mermaid()));
     }
     fit(&format!("{head}{}{tail}", middle.finish()), limit)

@@ -84,7 +84,7 @@ pub struct Board {
 }
 
 /// Between two lines about one wait, where nothing is drawn in place.
-const TELL_EVERY: Duration = Duration::from_secs(60);
+const TELL_EVERY: Duration = Duration::from_mins(1);
 
 impl Board {
     /// A run of so many steps, estimated to take so long.

@@ -129,6 +129,12 @@ pub(in crate::view) fn longest_run(text: &str) -> usize {
     longest
 }
 
+/// A `<code>` element, for a `<summary>`, which is HTML to Markdown. GitHub links nothing inside one.
+#[must_use]
+pub fn html_code(text: &str) -> String {
+    format!("<code>{}</code>", xml(text).replace('`', "&#96;"))
+}
+
 /// A sentence in Markdown: plain words stay plain, everything else stands in code spans. So nothing in it can become a
 /// link, a mention, HTML, an image, a commit or an emoji.
 #[must_use]

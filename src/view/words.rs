@@ -1,6 +1,7 @@
 //! The words and rows that the human and the Markdown view share, so that they cannot say different things.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use rust_decimal::Decimal;
 
@@ -40,16 +41,16 @@ pub(super) fn action(row: &Row) -> String {
     }
     .to_owned();
     if row.estimate_secs >= 30 && !matches!(row.action, Action::Keep | Action::Unknown) {
-        words.push_str(&format!(", about {}", number::about(row.estimate_secs)));
+        let _ = write!(words, ", about {}", number::about(row.estimate_secs));
     }
     if !row.effect.is_empty() {
-        words.push_str(&format!(", {}", text::visible(&row.effect)));
+        let _ = write!(words, ", {}", text::visible(&row.effect));
     }
     if row.assumed {
         words.push_str(", assumed");
     }
     if !row.reason.is_empty() {
-        words.push_str(&format!(": {}", text::visible(row.reason.raw())));
+        let _ = write!(words, ": {}", text::visible(row.reason.raw()));
     }
     words
 }
@@ -269,7 +270,7 @@ fn side_words(bill: &Bill, class: LineClass, sides: &[(&Entry, &Side)]) -> Strin
     items.truncate(3);
     let mut joined = items.join(", ");
     if more > 0 {
-        joined.push_str(&format!(" and {more} more"));
+        let _ = write!(joined, " and {more} more");
     }
     match (joined.is_empty(), unit) {
         (true, _) => count,

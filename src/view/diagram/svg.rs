@@ -49,8 +49,8 @@ impl Topology {
              <title>{title}</title>\n<style>rect{{stroke-width:1.4}}.b{{font-weight:600}}.line{{fill:none;stroke-width:1.5}}{LIGHT}\
              @media (prefers-color-scheme:dark){{{DARK}}}</style>\n"
         );
-        art.rect("bg", 0, 0, width, height, 14, "");
-        art.rect("region", PAD / 2, PAD / 2, width - PAD, height - PAD, 10, "6 4");
+        art.rect("bg", [0, 0, width, height], 14, "");
+        art.rect("region", [PAD / 2, PAD / 2, width - PAD, height - PAD], 10, "6 4");
         art.text(PAD + 8, 38, 16, "b", self.environment.raw(), width / 2);
         let after = PAD + 8 + measure(self.environment.raw(), 16, true) + 10;
         art.text(after, 38, 13, "dim", self.region.raw(), width / 4);
@@ -75,7 +75,7 @@ impl Topology {
 
     fn vpc_art(&self, art: &mut Art, left: i32, top: i32, width: i32, height: i32, rows: (i32, i32, i32)) {
         let (public, way, private) = rows;
-        art.rect("vpc", left, top, width, height, 10, "");
+        art.rect("vpc", [left, top, width, height], 10, "");
         art.text(left + PAD - 4, top + 26, 14, "b vpct", "VPC", 60);
         art.text(left + PAD + 36, top + 26, 13, "vpct", self.vpc.raw(), 150);
         let first = left + (width - (count(&self.zones) * (COLUMN + GAP) - GAP)) / 2;
@@ -83,7 +83,7 @@ impl Topology {
         let private_top = public_top + public + way;
         let middle = left + width / 2;
         if self.internet_gateway {
-            art.rect("node", middle - 76, top - 15, 152, 30, 15, "");
+            art.rect("node", [middle - 76, top - 15, 152, 30], 15, "");
             art.middle(middle, top + 5, 13, "b", "internet gateway", 144);
             art.arrow(middle, top - 48, middle, top - 17);
             art.arrow(middle, top - 17, middle, top - 48);
@@ -93,19 +93,19 @@ impl Topology {
         for (index, zone) in self.zones.iter().take(16).enumerate() {
             let x = first + i32::try_from(index).unwrap_or(0) * (COLUMN + GAP);
             let center = x + COLUMN / 2;
-            art.rect("zone", x - 5, zone_top, COLUMN + 10, private_top + private - zone_top + 8, 8, "3 3");
+            art.rect("zone", [x - 5, zone_top, COLUMN + 10, private_top + private - zone_top + 8], 8, "3 3");
             art.middle(center, zone_top + 19, 12, "dim", zone.name.raw(), COLUMN - 10);
             if let Some(cidr) = &zone.public {
-                art.rect("public", x, public_top, COLUMN, public, 8, "");
+                art.rect("public", [x, public_top, COLUMN, public], 8, "");
                 art.text(x + 10, public_top + 20, 12, "b pubt", "public", 70);
                 art.right(x + COLUMN - 10, public_top + 20, 12, "pubt", cidr.raw(), COLUMN - 76);
                 if zone.nat_gateway {
-                    art.rect("nat", x + 22, public_top + 38, COLUMN - 44, 30, 7, "");
+                    art.rect("nat", [x + 22, public_top + 38, COLUMN - 44, 30], 7, "");
                     art.middle(center, public_top + 58, 13, "b", "NAT gateway", COLUMN - 52);
                 }
             }
             if let Some(cidr) = &zone.private {
-                art.rect("private", x, private_top, COLUMN, private, 8, "");
+                art.rect("private", [x, private_top, COLUMN, private], 8, "");
                 art.text(x + 10, private_top + 20, 12, "b prit", "private", 70);
                 art.right(x + COLUMN - 10, private_top + 20, 12, "prit", cidr.raw(), COLUMN - 80);
                 match nat {
@@ -126,7 +126,7 @@ impl Topology {
         let bands = [("system nodes", self.system_nodes.raw().to_owned()), ("Karpenter nodes", self.pool_names())];
         for (index, (name, what)) in bands.iter().enumerate() {
             let y = private_top + 30 + spare + i32::try_from(index).unwrap_or(0) * (band + spare);
-            art.rect("node", span.0, y, span.1, band, 8, "");
+            art.rect("node", [span.0, y, span.1, band], 8, "");
             art.middle(span.0 + span.1 / 2, y + band / 2 - 4, 13, "b", name, span.1 - 20);
             art.middle(span.0 + span.1 / 2, y + band / 2 + 13, 12, "dim", what, span.1 - 20);
         }
@@ -139,18 +139,18 @@ impl Topology {
 
     fn side_art(&self, art: &mut Art, x: i32, y: [i32; 3], heights: (i32, i32, i32)) {
         let inner = SIDE - 28;
-        art.rect("eks", x, y[0], SIDE, heights.0, 10, "");
+        art.rect("eks", [x, y[0], SIDE, heights.0], 10, "");
         art.text(x + 14, y[0] + 26, 14, "b", "EKS control plane", inner);
         let version = format!("{}, Kubernetes {}", self.cluster.raw(), self.version.raw());
         art.text(x + 14, y[0] + 49, 13, "", &version, inner);
         art.text(x + 14, y[0] + 70, 12, "dim", self.endpoint, inner);
 
-        art.rect("kar", x, y[1], SIDE, heights.1, 10, "");
+        art.rect("kar", [x, y[1], SIDE, heights.1], 10, "");
         art.text(x + 14, y[1] + 26, 14, "b", &format!("Karpenter {}", self.karpenter.raw()), inner);
         art.text(x + 14, y[1] + 45, 12, "dim", "on the system nodes, launches from:", inner);
         for (index, pool) in self.pools.iter().take(24).enumerate() {
             let top = y[1] + 56 + i32::try_from(index).unwrap_or(0) * 46;
-            art.rect("node", x + 12, top, SIDE - 24, 40, 7, "");
+            art.rect("node", [x + 12, top, SIDE - 24, 40], 7, "");
             art.text(x + 22, top + 17, 13, "b", pool.name.raw(), 128);
             art.right(x + SIDE - 22, top + 17, 11, "dim", pool.capacity.raw(), 122);
             art.text(x + 22, top + 33, 11, "dim", pool.limits.raw(), SIDE - 46);
@@ -159,7 +159,7 @@ impl Topology {
             art.text(x + 22, y[1] + 76, 12, "dim", "no node pools", inner);
         }
         let bottom = y[1] + heights.1 + 26;
-        art.rect("que", x, bottom, SIDE, heights.2, 10, "");
+        art.rect("que", [x, bottom, SIDE, heights.2], 10, "");
         art.text(x + 14, bottom + 28, 14, "b", "Interruption queue", inner);
         art.text(x + 14, bottom + 51, 12, "dim", "SQS, fed by EventBridge rules", inner);
     }
@@ -180,7 +180,7 @@ struct Art {
 }
 
 impl Art {
-    fn rect(&mut self, class: &str, x: i32, y: i32, width: i32, height: i32, radius: i32, dash: &str) {
+    fn rect(&mut self, class: &str, [x, y, width, height]: [i32; 4], radius: i32, dash: &str) {
         let dash = if dash.is_empty() { String::new() } else { format!(" stroke-dasharray=\"{dash}\"") };
         let _ = writeln!(
             self.out,

@@ -14,16 +14,16 @@ use crate::view::{Style, number, words};
 /// `rem-ci cost`: the table alone, under the environment's name.
 #[must_use]
 pub fn cost(report: &PlanReport, style: Style) -> String {
-    let head = format!("cost of {}", bounded(report.environment.raw(), 40));
+    let head = format!("cost of {} in {}", bounded(report.environment.raw(), 40), bounded(report.region.raw(), 40));
     format!("{}\n\n{}", painted(style, paint::BOLD, &head), table(report, style))
 }
 
 /// The table with its heading and notes, indented by two.
 pub(super) fn table(report: &PlanReport, style: Style) -> String {
-    render(&report.cost, report.region.raw(), style)
+    render(&report.cost, style)
 }
 
-fn render(bill: &Bill, region: &str, style: Style) -> String {
+fn render(bill: &Bill, style: Style) -> String {
     let rows = words::cost_rows(bill);
     let mut table = Table::new();
     table
@@ -31,9 +31,14 @@ fn render(bill: &Bill, region: &str, style: Style) -> String {
         .force_no_tty()
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(style.width.saturating_sub(2)).unwrap_or(u16::MAX));
-    let title = format!("COST a month in {}, {}", visible(region), words::price_date(bill));
-    // Three columns of figures, 13 wide at most.
-    let room = style.width.saturating_sub(2 + 3 * 14).max(16);
+    let title = format!("COST a month, {}", words::price_date(bill));
+    let figures = rows
+        .iter()
+        .flat_map(|row| [row.before.show(), row.after.show(), row.delta.map(number::delta).unwrap_or_default()]);
+    let least = if style.width < 100 { 8 } else { 10 };
+    let widest = figures.map(|figure| figure.chars().count()).max().unwrap_or(0).max(least);
+    // Three columns of figures, each with two blanks after it, as has the label.
+    let room = style.width.saturating_sub(4 + 3 * (widest + 2)).max(16);
     let mut marks = Vec::new();
     table.add_row([clip(&title, room), "before".to_owned(), "after".to_owned(), "delta".to_owned()]);
     marks.push(Some(paint::DIM));
@@ -51,7 +56,9 @@ fn render(bill: &Bill, region: &str, style: Style) -> String {
             column.set_padding((0, 2));
             if index > 0 {
                 column.set_cell_alignment(CellAlignment::Right);
-                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(12)));
+                column.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(
+                    u16::try_from(widest + 2).unwrap_or(u16::MAX),
+                )));
             }
         }
     }

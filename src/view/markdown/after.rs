@@ -174,8 +174,5 @@ pub fn drift_issue(report: &DriftReport, meta: &CommentMeta, limit: usize) -> St
         prose(report.baseline.raw())
     );
     out.push_str("Somebody or something changed what rem-ci owns. Either take it over into the environment file, or apply to set it back.\n\n");
-    let body = super::plan_comment(std::slice::from_ref(&report.plan), &[], &CommentMeta::default(), usize::MAX);
-    out.push_str(&body);
-    let _ = writeln!(out, "\n{}", footer(meta));
-    fit(&out, limit)
+    super::compose(out, std::slice::from_ref(&report.plan), &[], &footer(meta), limit)
 }

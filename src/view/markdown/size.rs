@@ -1,5 +1,7 @@
 //! Keeping Markdown under a limit without ever leaving a fence or a tag open.
 
+use std::fmt::Write as _;
+
 use crate::view::text::longest_run;
 
 /// Parts that may be cut, handed out from a number of bytes.
@@ -38,7 +40,7 @@ impl Budget {
             shown += 1;
         }
         if shown < lines.len() {
-            body.push_str(&format!("# {} more lines: rem-ci plan shows them all\n", lines.len() - shown));
+            let _ = writeln!(body, "# {} more lines: rem-ci plan shows them all", lines.len() - shown);
         }
         self.push(&format!("{before}{ticks}{language}\n{body}{ticks}\n\n{after}"));
     }

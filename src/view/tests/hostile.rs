@@ -87,7 +87,7 @@ fn nothing_hidden_and_no_command_gets_out() {
         inert(&topology.mermaid(), "mermaid");
         inert(&topology.dot(), "dot");
         inert(&topology.svg(), "svg");
-        inert(&plan_comment(&[report.clone()], &[topology], &CommentMeta::default(), 60_000), "markdown");
+        inert(&plan_comment(std::slice::from_ref(&report), &[topology], &CommentMeta::default(), 60_000), "markdown");
         let printed = json::plans(&[report]);
         for c in printed.chars() {
             assert!(c == '\n' || !text::hidden(c), "json: {:x}", u32::from(c));

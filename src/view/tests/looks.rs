@@ -5,6 +5,7 @@ use insta::assert_snapshot;
 use super::made;
 use crate::problem::{Place, Problem};
 use crate::view::markdown::{COMMENT_LIMIT, CommentMeta};
+use crate::view::report::{DriftReport, OutputReport, OutputValue};
 use crate::view::{Style, errors, human, json, markdown};
 
 fn meta() -> CommentMeta {
@@ -53,6 +54,22 @@ fn after_an_apply() {
     assert_snapshot!("json_verify", json::verify(&made::verified(true)));
     let text = markdown::apply_summary(&made::applied(true), Some(&made::verified(false)), &meta(), COMMENT_LIMIT);
     assert_snapshot!("markdown_apply_failed", text);
+}
+
+#[test]
+fn drift_and_outputs() {
+    let report = DriftReport { baseline: "the apply of 2026-11-24 22:10 UTC".into(), plan: made::mixed() };
+    assert_snapshot!("markdown_drift", markdown::drift_issue(&report, &meta(), COMMENT_LIMIT));
+    let still = DriftReport { plan: made::nothing(), ..report };
+    assert_eq!(human::drift(&still, Style::default()), "drift prod: none against the apply of 2026-11-24 22:10 UTC\n");
+    assert!(json::drift(&still).contains("\"drifted\": false"));
+    let outputs = [
+        ("cluster_name".to_owned(), OutputValue::Text("rem-prod".into())),
+        ("private_subnets".to_owned(), OutputValue::List(vec!["subnet-1".into(), "subnet-2".into()])),
+    ];
+    let outputs = OutputReport { environment: "prod".into(), outputs: outputs.into() };
+    assert_eq!(human::outputs(&outputs), "cluster_name    = rem-prod\nprivate_subnets = subnet-1 subnet-2\n");
+    assert!(json::outputs(&outputs).contains("\"cluster_name\": \"rem-prod\""));
 }
 
 #[test]
@@ -117,9 +134,10 @@ fn figures_of_the_cost_table_stand_under_each_other() {
     let text = human::cost(&made::mixed(), Style::default());
     let head = text.lines().find(|line| line.contains("COST")).unwrap();
     let end = head.find("before").unwrap() + "before".len();
-    let figures: Vec<_> = text.lines().filter(|line| line.ends_with(|c: char| c.is_ascii_digit())).collect();
+    let figures: Vec<_> =
+        text.lines().filter(|line| line.starts_with("  ") && line.ends_with(|c: char| c.is_ascii_digit())).collect();
     assert!(figures.len() > 8);
-    for line in figures.iter().filter(|line| !line.contains("COST")) {
+    for line in figures {
         assert!(line.as_bytes()[end - 1].is_ascii_digit() || line.as_bytes()[end - 1] == b' ', "{line}");
         assert_eq!(line.as_bytes()[end], b' ', "{line}");
     }
