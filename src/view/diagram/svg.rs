@@ -36,7 +36,7 @@ impl Topology {
         let (eks, karpenter, queue) = (92, 62 + pools.max(1) * 46, 74);
         let side = eks + karpenter + queue + 2 * 26;
         // Heading, zone heading, public subnet, gap, private subnet with two bands, endpoints.
-        let (public, way) = (84, 40);
+        let (public, way) = if self.internet_gateway { (84, 40) } else { (0, 0) };
         let private = (side - 44 - 30 - public - way - PAD - 34).max(150);
         let vpc_height = 44 + 30 + public + way + private + PAD + 34;
         let height = 64 + 34 + vpc_height + 2 * PAD;

@@ -142,3 +142,18 @@ fn figures_of_the_cost_table_stand_under_each_other() {
         assert_eq!(line.as_bytes()[end], b' ', "{line}");
     }
 }
+
+#[test]
+fn a_single_nat_gateway_serves_all_zones_in_the_picture() {
+    let mut topology = made::topology(3);
+    for zone in &mut topology.zones[1..] {
+        zone.nat_gateway = false;
+    }
+    assert_eq!(topology.svg().matches(">NAT gateway</text>").count(), 1);
+    let mermaid = topology.mermaid();
+    for zone in 1..=3 {
+        assert!(mermaid.contains(&format!("private{zone} -->|out| public1")), "{mermaid}");
+    }
+    topology.zones[0].nat_gateway = false;
+    assert!(!topology.mermaid().contains("|out|"));
+}

@@ -8,7 +8,7 @@ use super::made::at;
 use crate::engine::{Change, Value, policy};
 use crate::view::progress::{Board, ProgressEvent};
 use crate::view::report::Action;
-use crate::view::{Style, field_rows, leaf, number, text};
+use crate::view::{Style, csv, field_rows, leaf, number, text};
 
 fn usd(text: &str) -> Decimal {
     Decimal::from_str_exact(text).unwrap()
@@ -124,4 +124,16 @@ fn progress_says_for_what_how_long_and_how_long_usually() {
     let failed = ProgressEvent::Failed { address: eip, error: "AddressLimitExceeded".into() };
     assert!(board.line(secs(601), &failed).is_some_and(|line| line.contains("FAILED: AddressLimitExceeded")));
     assert!(board.frame(secs(602), Style::default()).contains("1 step failed"));
+}
+
+#[test]
+fn csv_has_a_row_per_line_and_runs_no_formula() {
+    let mut report = super::made::mixed();
+    report.environment = "=cmd()".into();
+    let text = csv::costs(&[report.clone()]);
+    let rows: Vec<_> = text.split_terminator("\r\n").collect();
+    assert_eq!(rows.len(), report.cost.entries.len() + 1);
+    assert!(rows[1..].iter().all(|row| row.starts_with("'=cmd(),us-east-1,")), "{text}");
+    let gateway = rows.iter().find(|row| row.contains("network/nat-gateway/3")).unwrap();
+    assert_eq!(*gateway, "'=cmd(),us-east-1,fixed,network/nat-gateway/3,NAT gateways,,hour,0.045,,730,,32.85,");
 }
