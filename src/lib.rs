@@ -12,3 +12,4 @@ pub mod model;
 pub mod problem;
 pub mod resources;
 pub mod sandbox;
+pub mod view;

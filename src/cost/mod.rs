@@ -1,5 +1,27 @@
-//! Prices, lines, totals.
+//! Prices, lines, totals. Money is [`rust_decimal::Decimal`], in USD, never a float.
+//!
+//! A kind turns its fields into [`Line`]s with the functions of [`lines`]; [`usage`] adds what hangs on declared
+//! assumptions and on Karpenter; [`Bill`] sets before against after. What has no price is a line without one, never 0.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `book.rs` | the embedded price tables of a region |
+//! | `calendar.rs` | support dates of Kubernetes versions, where AWS was not asked |
+//! | `line.rs` | one line, and what a kind is given to make it |
+//! | `lines.rs` | the fixed lines, one function per component |
+//! | `usage.rs` | the lines of a whole environment: assumptions, node pools |
+//! | `bill.rs` | totals, delta, what could not be priced |
 
+mod bill;
+mod book;
+mod calendar;
 mod line;
+pub mod lines;
+pub mod usage;
 
+#[cfg(test)]
+mod tests;
+
+pub use bill::{Bill, Entry, Priced, Side, Totals, Unpriced};
+pub use book::{Book, InstancePrice};
 pub use line::{Line, LineClass, Rates};

@@ -1,0 +1,152 @@
+//! The price tables that come with the program: EC2 on demand for three regions, and the few services we use.
+//!
+//! A region without an EC2 table has no book at all: its lines say "no price". Prices are kept as text in the tables, so
+//! that no figure ever passes through a float. Each table says where it is from and of which day it is.
+
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+
+/// EC2 tables by region.
+const INSTANCES: [(&str, &str); 3] = [
+    ("us-east-1", include_str!("data/ec2-us-east-1.json")),
+    ("us-gov-east-1", include_str!("data/ec2-us-gov-east-1.json")),
+    ("us-gov-west-1", include_str!("data/ec2-us-gov-west-1.json")),
+];
+
+/// All services, all regions.
+const SERVICES: &str = include_str!("data/services.json");
+
+static BOOKS: [OnceLock<Option<Book>>; INSTANCES.len()] = [const { OnceLock::new() }; INSTANCES.len()];
+
+/// One instance type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstancePrice {
+    /// USD an hour, on demand, Linux, shared tenancy.
+    pub usd_per_hour: Decimal,
+    /// Virtual CPUs.
+    pub vcpu: u32,
+    /// MiB.
+    pub memory_mib: u64,
+    /// `x86_64` or `arm64`, as EC2 spells it.
+    pub arch: &'static str,
+    /// Whether it is sold on the spot market.
+    pub spot: bool,
+    /// Whether it carries a GPU.
+    pub gpu: bool,
+}
+
+/// One price of a service.
+#[derive(Clone, Debug)]
+struct ServicePrice {
+    usd: Decimal,
+    source: &'static str,
+}
+
+/// The prices of one region, of one day.
+#[derive(Clone, Debug)]
+pub struct Book {
+    region: &'static str,
+    date: &'static str,
+    source: &'static str,
+    instances: BTreeMap<&'static str, InstancePrice>,
+    services: BTreeMap<&'static str, ServicePrice>,
+}
+
+#[derive(Deserialize)]
+struct Ec2Table<'a> {
+    #[serde(borrow)]
+    region: &'a str,
+    as_of: &'a str,
+    source: &'a str,
+    #[serde(borrow)]
+    instance_types: BTreeMap<&'a str, (&'a str, u32, u64, &'a str, bool, bool)>,
+}
+
+#[derive(Deserialize)]
+struct ServiceRow {
+    region: &'static str,
+    key: &'static str,
+    usd: &'static str,
+    // The sources quote titles, so the text has escapes and cannot be borrowed.
+    source: String,
+}
+
+impl Book {
+    /// The embedded book of a region, parsed on first use; `None` where there is no table. Never another region's.
+    #[must_use]
+    pub fn embedded(region: &str) -> Option<&'static Self> {
+        let index = INSTANCES.iter().position(|(name, _)| *name == region)?;
+        BOOKS[index].get_or_init(|| Self::parse(INSTANCES[index].1)).as_ref()
+    }
+
+    /// The regions that have a book.
+    pub fn regions() -> impl Iterator<Item = &'static str> {
+        INSTANCES.iter().map(|(region, _)| *region)
+    }
+
+    /// A table that does not parse is no book; the tests prove that all do.
+    fn parse(table: &'static str) -> Option<Self> {
+        let table: Ec2Table<'static> = serde_json::from_str(table).ok()?;
+        let services: Vec<ServiceRow> = serde_json::from_str(SERVICES).ok()?;
+        let instances = table.instance_types.into_iter().map(|(name, (usd, vcpu, memory_mib, arch, spot, gpu))| {
+            let usd_per_hour = Decimal::from_str_exact(usd).ok()?;
+            Some((name, InstancePrice { usd_per_hour, vcpu, memory_mib, arch, spot, gpu }))
+        });
+        let services = services.into_iter().filter(|row| row.region == table.region).map(|row| {
+            // Once per region and process: the books live as long as the process.
+            let source: &'static str = Box::leak(row.source.into_boxed_str());
+            Some((row.key, ServicePrice { usd: Decimal::from_str_exact(row.usd).ok()?, source }))
+        });
+        Some(Self {
+            region: table.region,
+            date: table.as_of,
+            source: table.source,
+            instances: instances.collect::<Option<_>>()?,
+            services: services.collect::<Option<_>>()?,
+        })
+    }
+
+    /// The region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.region
+    }
+
+    /// Day of the EC2 table, `YYYY-MM-DD`.
+    #[must_use]
+    pub fn date(&self) -> &str {
+        self.date
+    }
+
+    /// Where the EC2 table is from.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        self.source
+    }
+
+    /// USD per unit of a service's item: `nat.gateway` an hour, `ebs.gp3.storage` a GB-month. `None` is "no price".
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Decimal> {
+        self.services.get(key).map(|price| price.usd)
+    }
+
+    /// Where an item's price is from.
+    #[must_use]
+    pub fn source_of(&self, key: &str) -> Option<&str> {
+        self.services.get(key).map(|price| price.source)
+    }
+
+    /// An instance type's price and size; `None` for a type that the table lacks.
+    #[must_use]
+    pub fn instance(&self, instance_type: &str) -> Option<&InstancePrice> {
+        self.instances.get(instance_type)
+    }
+
+    /// All instance types, by name.
+    pub fn instances(&self) -> impl Iterator<Item = (&str, &InstancePrice)> {
+        self.instances.iter().map(|(name, price)| (*name, price))
+    }
+}

@@ -1,0 +1,4 @@
+mod hostile;
+mod looks;
+mod made;
+mod small;
