@@ -51,7 +51,7 @@ fn ours(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity) -> parts::Network 
     let pairs = range.and_then(|range| subnets::split(range, count)).unwrap_or_default();
 
     let vpc = graph.add(Vpc { cidr: cidr.clone(), tags: named(id, "vpc") }).attr("id");
-    let mut add_subnet = |graph: &mut Graph<Cloud>, public: bool, number: usize, range: Ipv4Net| {
+    let add_subnet = |graph: &mut Graph<Cloud>, public: bool, number: usize, range: Ipv4Net| {
         let mut tags = named(id, &subnet::key(public, number));
         tags.insert(if public { ROLE_PUBLIC } else { ROLE_PRIVATE }.to_owned(), "1".to_owned());
         let zone = ids.get(number - 1).cloned();

@@ -56,11 +56,8 @@ mod tests {
 
     #[test]
     fn the_default_is_laid_out_as_the_original() {
-        let expected = [
-            ("10.0.0.0/20", "10.0.128.0/20"),
-            ("10.0.16.0/20", "10.0.144.0/20"),
-            ("10.0.32.0/20", "10.0.160.0/20"),
-        ];
+        let expected =
+            [("10.0.0.0/20", "10.0.128.0/20"), ("10.0.16.0/20", "10.0.144.0/20"), ("10.0.32.0/20", "10.0.160.0/20")];
         assert_eq!(texts("10.0.0.0/16", 3), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
         assert_eq!(texts("10.0.7.9/16", 3), texts("10.0.0.0/16", 3), "host bits do not count");
     }

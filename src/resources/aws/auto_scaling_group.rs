@@ -37,11 +37,7 @@ impl Resource for AutoScalingGroup {
     const KIND: Kind = Kind {
         name: "auto-scaling-group",
         noun: "Auto Scaling group",
-        actions: &[
-            "autoscaling:DescribeAutoScalingGroups",
-            "autoscaling:CreateOrUpdateTags",
-            "autoscaling:DeleteTags",
-        ],
+        actions: &["autoscaling:DescribeAutoScalingGroups", "autoscaling:CreateOrUpdateTags", "autoscaling:DeleteTags"],
         fields: &[
             Field::fixed("cluster", "it goes with its node group", "the cluster it belongs to"),
             Field::fixed("nodeGroup", "it goes with its node group", "the node group it belongs to"),
@@ -118,13 +114,7 @@ impl Resource for AutoScalingGroup {
         Ok(live.id)
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        _changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, _changes: &[Change]) -> Result<(), Failure> {
         bring(world, cx, live, want).await
     }
 

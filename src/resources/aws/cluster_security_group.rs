@@ -91,13 +91,7 @@ impl Resource for ClusterSecurityGroup {
         Ok(live.id)
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        _changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, _changes: &[Change]) -> Result<(), Failure> {
         gone_is_done(retag(world, cx, live, want).await)
     }
 

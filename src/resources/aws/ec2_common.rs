@@ -8,9 +8,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 
 use crate::cloud::{Cloud, failed};
-use crate::engine::{
-    Address, Change, Class, Cx, Failure, Fields, Live, Scope, TAG_ENVIRONMENT, TAG_RESOURCE, Value,
-};
+use crate::engine::{Address, Change, Class, Cx, Failure, Fields, Live, Scope, TAG_ENVIRONMENT, TAG_RESOURCE, Value};
 
 /// Fields by name, from pairs; pairs without a value are left out: what is absent is no key.
 pub(super) fn fields<const N: usize>(pairs: [(&str, Option<Value>); N]) -> Fields {

@@ -91,13 +91,7 @@ impl Resource for Eip {
         id_of("ec2:AllocateAddress", made.allocation_id())
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        _changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, _changes: &[Change]) -> Result<(), Failure> {
         retag(world, cx, live, want).await
     }
 

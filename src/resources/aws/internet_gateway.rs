@@ -79,13 +79,7 @@ impl Resource for InternetGateway {
         Ok(id)
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         if changed(changes, "vpc") {
             detach(world, live).await?;
             attach(world, &live.id, text(want, "vpc", ATTACH)?).await?;
@@ -121,9 +115,8 @@ async fn detach(world: &Cloud, live: &Live) -> Result<(), Failure> {
 fn as_live(gateway: &types::InternetGateway) -> Read<Live> {
     let mut live = live(&id_of(DESCRIBE, gateway.internet_gateway_id())?, gateway.tags());
     // The state is `available`, which the SDK's enumeration does not have; only leaving ones do not count.
-    let attached = gateway.attachments().iter().find(|one| {
-        !one.state().is_some_and(|state| state.as_str().starts_with("detach"))
-    });
+    let attached =
+        gateway.attachments().iter().find(|one| !one.state().is_some_and(|state| state.as_str().starts_with("detach")));
     live.inside = attached.and_then(|one| one.vpc_id()).map(str::to_owned);
     live.fields.extend(fields([("vpc", live.inside.as_ref().map(Value::text))]));
     Ok(live)

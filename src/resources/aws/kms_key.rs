@@ -115,11 +115,8 @@ impl Resource for KmsKey {
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
         let call = world.kms.list_aliases().into_paginator().items().send();
         let aliases: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed("kms:ListAliases"))?;
-        let wanted: BTreeMap<&str, &Address> = scope
-            .wanted
-            .iter()
-            .filter_map(|(address, want)| Some((want.get("alias")?.as_text()?, address)))
-            .collect();
+        let wanted: BTreeMap<&str, &Address> =
+            scope.wanted.iter().filter_map(|(address, want)| Some((want.get("alias")?.as_text()?, address))).collect();
         let prefix = format!("alias/rem-ci-{}-", scope.environment);
         let named = aliases.iter().filter_map(|alias| {
             let (name, key) = (alias.alias_name()?, alias.target_key_id()?);
@@ -178,13 +175,7 @@ impl Resource for KmsKey {
         Ok(id)
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         let id = live.id.as_str();
         // A disabled key takes no other change.
         if changed(changes, "enabled") {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{
-    self, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest,
-    LaunchTemplateHttpTokensState, LaunchTemplateInstanceMetadataEndpointState,
-    LaunchTemplateInstanceMetadataOptionsRequest, LaunchTemplateTagSpecificationRequest, RequestLaunchTemplateData,
-    ResourceType, ResponseLaunchTemplateData, VolumeType,
+    self, LaunchTemplateBlockDeviceMappingRequest, LaunchTemplateEbsBlockDeviceRequest, LaunchTemplateHttpTokensState,
+    LaunchTemplateInstanceMetadataEndpointState, LaunchTemplateInstanceMetadataOptionsRequest,
+    LaunchTemplateTagSpecificationRequest, RequestLaunchTemplateData, ResourceType, ResponseLaunchTemplateData,
+    VolumeType,
 };
 use futures_util::future::try_join_all;
 use sha2::{Digest as _, Sha256};
@@ -155,13 +155,7 @@ impl Resource for LaunchTemplate {
         id_of(call, made.launch_template().and_then(types::LaunchTemplate::launch_template_id))
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         if CONTENT.iter().any(|field| changed(changes, field)) {
             let latest = live.name("version");
             // A token for this step from that version: said again it gives the same new version, and the same content
@@ -276,11 +270,8 @@ fn content_fields(data: &ResponseLaunchTemplateData) -> Fields {
             ebs.delete_on_termination().unwrap_or_default(),
         )
     });
-    let mut have = fields([
-        ("metadata", options),
-        ("volume", root),
-        ("securityGroups", some_set(data.security_group_ids())),
-    ]);
+    let mut have =
+        fields([("metadata", options), ("volume", root), ("securityGroups", some_set(data.security_group_ids()))]);
     for (field, resource) in TAGGED {
         let spec = data.tag_specifications().iter().find(|spec| spec.resource_type() == Some(&resource));
         if let Some(spec) = spec {

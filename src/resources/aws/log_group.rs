@@ -120,13 +120,7 @@ impl Resource for LogGroup {
         Ok(name.to_owned())
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         if changed(changes, "retentionDays") {
             retain(world, &live.id, want).await?;
         }

@@ -100,13 +100,7 @@ impl Resource for NatGateway {
         id_of(call, made.nat_gateway().and_then(types::NatGateway::nat_gateway_id))
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        _changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, _changes: &[Change]) -> Result<(), Failure> {
         retag(world, cx, live, want).await
     }
 
@@ -159,4 +153,24 @@ fn as_live(gateway: &types::NatGateway) -> Read<Option<Live>> {
         other => Ready::NotYet(other.map_or("pending", NatGatewayState::as_str).to_owned()),
     };
     Ok(Some(live))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ready(state: NatGatewayState) -> Option<Ready> {
+        let gateway =
+            types::NatGateway::builder().nat_gateway_id("nat-1").state(state).failure_code("Gateway.NotAttached");
+        as_live(&gateway.build()).unwrap().map(|live| live.ready)
+    }
+
+    #[test]
+    fn a_failed_gateway_is_never_ready_and_a_deleted_one_is_not_there() {
+        assert_eq!(ready(NatGatewayState::Available), Some(Ready::Yes));
+        assert_eq!(ready(NatGatewayState::Pending), Some(Ready::NotYet("pending".to_owned())));
+        assert_eq!(ready(NatGatewayState::Deleting), Some(Ready::Leaving("deleting".to_owned())));
+        assert_eq!(ready(NatGatewayState::Failed), Some(Ready::Never("failed: Gateway.NotAttached".to_owned())));
+        assert_eq!(ready(NatGatewayState::Deleted), None);
+    }
 }

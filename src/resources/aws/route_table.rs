@@ -113,13 +113,7 @@ impl Resource for RouteTable {
         Ok(id)
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         if changed(changes, "routes") {
             let (wanted, have) = (targets(want), targets(&live.fields));
             for (to, target) in &wanted {
@@ -236,7 +230,9 @@ fn as_live(table: &types::RouteTable, own: Option<&BTreeSet<&str>>) -> Read<Live
     live.inside = table.vpc_id().map(str::to_owned);
     let routes: BTreeMap<_, _> = table.routes().iter().filter_map(route).collect();
     let associated = table.associations().iter().filter(|one| {
-        !one.association_state().and_then(|state| state.state()).is_some_and(|state| state.as_str().starts_with("disass"))
+        !one.association_state()
+            .and_then(|state| state.state())
+            .is_some_and(|state| state.as_str().starts_with("disass"))
     });
     let subnets: Vec<_> = associated.clone().filter_map(|one| one.subnet_id()).collect();
     live.fields.extend(fields([
@@ -270,4 +266,33 @@ fn route(route: &types::Route) -> Option<(&str, &str)> {
         .or(route.core_network_arn())
         .unwrap_or("unknown");
     (target != "local" && !target.starts_with("vpce-")).then_some((to, target))
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_ec2::types::{Route, RouteTableAssociation};
+
+    use super::*;
+
+    #[test]
+    fn only_routes_that_somebody_made_count() {
+        let made = || Route::builder().origin(RouteOrigin::CreateRoute);
+        let local = Route::builder().origin(RouteOrigin::CreateRouteTable).destination_cidr_block("10.0.0.0/16");
+        let association = |subnet: &str| RouteTableAssociation::builder().subnet_id(subnet).build();
+        let table = types::RouteTable::builder()
+            .route_table_id("rtb-1")
+            .vpc_id("vpc-1")
+            .routes(local.gateway_id("local").build())
+            .routes(made().destination_prefix_list_id("pl-1").gateway_id("vpce-1").build())
+            .routes(made().destination_cidr_block("0.0.0.0/0").nat_gateway_id("nat-1").build())
+            .routes(made().destination_cidr_block("172.16.0.0/12").vpc_peering_connection_id("pcx-1").build())
+            .associations(association("subnet-1"))
+            .associations(association("subnet-9"))
+            .build();
+        let live = as_live(&table, Some(&BTreeSet::from(["subnet-1"]))).unwrap();
+        assert_eq!(live.fields["routes"], Value::tags([("0.0.0.0/0", "nat-1"), ("172.16.0.0/12", "pcx-1")]));
+        assert_eq!(live.fields["subnets"], Value::texts(["subnet-1", "subnet-9"]));
+        assert_eq!(live.attached, ["subnet-9"]);
+        assert!(as_live(&table, None).unwrap().attached.is_empty());
+    }
 }

@@ -164,13 +164,7 @@ impl Resource for SecurityGroup {
         Ok(id)
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         let none = Value::set([]);
         for (field, way) in [("ingress", Way::In), ("egress", Way::Out)] {
             if changed(changes, field) {
@@ -303,9 +297,7 @@ fn rules(permissions: &[IpPermission], own: &str) -> Option<Value> {
             Some(protocol) => protocol,
         };
         let ports = match (permission.from_port(), permission.to_port()) {
-            (Some(from), Some(to)) if protocol != "all" && from >= 0 => {
-                Some(range(&from.to_string(), &to.to_string()))
-            }
+            (Some(from), Some(to)) if protocol != "all" && from >= 0 => Some(range(&from.to_string(), &to.to_string())),
             _ => None,
         };
         let mut add = |peer: Option<&str>, why: Option<&str>| {

@@ -114,13 +114,7 @@ impl Resource for Subnet {
         Ok(id)
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         if changed(changes, "mapPublicIp") {
             map_public_ip(world, &live.id, text(want, "mapPublicIp", MODIFY)? == "true").await?;
         }
@@ -247,13 +241,7 @@ impl Resource for SubnetTags {
         Ok(id.to_owned())
     }
 
-    async fn update(
-        world: &Cloud,
-        _cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        _changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, _cx: &Cx, live: &Live, want: &Fields, _changes: &[Change]) -> Result<(), Failure> {
         set_tags(world, &live.id, &role_map(want)).await.map_err(missing)
     }
 
@@ -284,11 +272,42 @@ fn role_tags(subnet: &types::Subnet, address: Option<&Address>) -> Option<Live> 
     let role = if public { ROLE_PUBLIC } else { ROLE_PRIVATE };
     let tags = tag_map(subnet.tags());
     let tags = tags.get_key_value(role).map(|(key, value)| (key.clone(), value.clone()));
-    live.fields =
-        fields([("subnet", Some(Value::text(id))), ("tags", Some(Value::tags(tags.clone())))]);
+    live.fields = fields([("subnet", Some(Value::text(id))), ("tags", Some(Value::tags(tags.clone())))]);
     live.tags = tags.into_iter().collect();
     if let Some(address) = address {
         stand_for(&mut live, address);
     }
     Some(live)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::aws::ec2_common::tag;
+
+    #[test]
+    fn a_live_subnet_keeps_its_zone() {
+        let subnet = types::Subnet::builder()
+            .subnet_id("subnet-1")
+            .vpc_id("vpc-1")
+            .availability_zone_id("use1-az6")
+            .tags(tag(TAG_RESOURCE, "network/subnet/private-2"));
+        let live = as_live(&subnet.build()).unwrap();
+        assert_eq!(live.facts, BTreeMap::from([("zone/2".to_owned(), "use1-az6".to_owned())]));
+        assert_eq!(live.inside.as_deref(), Some("vpc-1"));
+    }
+
+    #[test]
+    fn a_strange_subnet_shows_its_role_tag_only() {
+        let subnet =
+            types::Subnet::builder().subnet_id("subnet-1").tags(tag("Name", "theirs")).tags(tag(ROLE_PUBLIC, "1"));
+        let subnet = subnet.build();
+        let of = |key: &str| {
+            let address = Address::keyed("network", "subnet-tags", key);
+            role_tags(&subnet, Some(&address)).unwrap()
+        };
+        assert_eq!(of("public-1").fields["tags"], Value::tags([(ROLE_PUBLIC, "1")]));
+        assert_eq!(of("private-1").fields["tags"], Value::tags::<&str, &str>([]));
+        assert!(of("public-1").stands_for.is_some());
+    }
 }

@@ -96,13 +96,7 @@ impl Resource for Vpc {
         Ok(id)
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         // One attribute a call; host names can only be on while support is.
         if changed(changes, "dnsSupport") {
             dns_support(world, &live.id, text(want, "dnsSupport", MODIFY)? == "true").await?;

@@ -140,13 +140,7 @@ impl Resource for VpcEndpoint {
         id_of(call, made.vpc_endpoint().and_then(types::VpcEndpoint::vpc_endpoint_id))
     }
 
-    async fn update(
-        world: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(world: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         if ["routeTables", "subnets", "securityGroups", "privateDns"].iter().any(|field| changed(changes, field)) {
             let sets = |field: &str| {
                 let (add, remove) = difference(&texts(&live.fields, field), &texts(want, field));
@@ -214,4 +208,41 @@ fn as_live(endpoint: &types::VpcEndpoint) -> Read<Option<Live>> {
         _ => Ready::NotYet(state),
     };
     Ok(Some(live))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_read_in_either_case() {
+        let ready = |state: &str| {
+            let endpoint = types::VpcEndpoint::builder().vpc_endpoint_id("vpce-1").state(types::State::from(state));
+            as_live(&endpoint.build()).unwrap().map(|live| live.ready)
+        };
+        assert_eq!(ready("available"), Some(Ready::Yes));
+        assert_eq!(ready("Available"), Some(Ready::Yes));
+        assert_eq!(ready("pending"), Some(Ready::NotYet("pending".to_owned())));
+        assert_eq!(ready("failed"), Some(Ready::Never("failed".to_owned())));
+        assert_eq!(ready("deleted"), None);
+    }
+
+    #[test]
+    fn a_gateway_endpoint_says_nothing_about_names() {
+        let endpoint = types::VpcEndpoint::builder()
+            .vpc_endpoint_id("vpce-1")
+            .vpc_endpoint_type(VpcEndpointType::Gateway)
+            .route_table_ids("rtb-1")
+            .private_dns_enabled(false);
+        let live = as_live(&endpoint.build()).unwrap().unwrap();
+        assert_eq!(live.fields.get("privateDns"), None);
+        assert_eq!(live.fields["routeTables"], Value::texts(["rtb-1"]));
+        assert_eq!(live.fields["type"], "Gateway".into());
+    }
+
+    #[test]
+    fn services_have_their_regions_names() {
+        assert_eq!(service_name("aws", "eu-west-1", "s3"), "com.amazonaws.eu-west-1.s3");
+        assert_eq!(service_name("aws-cn", "cn-north-1", "sts"), "cn.com.amazonaws.cn-north-1.sts");
+    }
 }
