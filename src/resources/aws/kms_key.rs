@@ -158,17 +158,16 @@ impl Resource for KmsKey {
         let aliases: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed("kms:ListAliases"))?;
         let own = cx.ownership();
         let mine = |tags: &BTreeMap<String, String>| own.iter().all(|(key, value)| tags.get(key) == Some(value));
-        let id = match hunt(world, &aliases, mine).await?.into_iter().next() {
-            Some(id) => take_back(world, cx, want, id).await?,
-            None => {
-                let tags = cx.all_tags(want).into_iter().map(|(key, value)| tag(&key, &value));
-                let tags = tags.collect::<Result<Vec<_>, _>>()?;
-                let call = world.kms.create_key().description(text(want, "description", CREATE)?);
-                let call = call.policy(text(want, "policy", CREATE)?).set_tags(Some(tags));
-                let made = call.send().await.map_err(failed(CREATE))?;
-                let id = made.key_metadata().map(|key| key.key_id().to_owned());
-                id.ok_or_else(|| Failure::fatal(CREATE, "the answer has no id"))?
-            }
+        let id = if let Some(id) = hunt(world, &aliases, mine).await?.into_iter().next() {
+            take_back(world, cx, want, id).await?
+        } else {
+            let tags = cx.all_tags(want).into_iter().map(|(key, value)| tag(&key, &value));
+            let tags = tags.collect::<Result<Vec<_>, _>>()?;
+            let call = world.kms.create_key().description(text(want, "description", CREATE)?);
+            let call = call.policy(text(want, "policy", CREATE)?).set_tags(Some(tags));
+            let made = call.send().await.map_err(failed(CREATE))?;
+            let id = made.key_metadata().map(|key| key.key_id().to_owned());
+            id.ok_or_else(|| Failure::fatal(CREATE, "the answer has no id"))?
         };
         alias(world, &id, text(want, "alias", "kms:CreateAlias")?).await.map_err(half_made)?;
         rotate(world, &id, want).await.map_err(half_made)?;

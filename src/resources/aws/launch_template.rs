@@ -99,7 +99,8 @@ impl Resource for LaunchTemplate {
             Field::in_place("interfaceTags", "tags of network interfaces"),
             Field::in_place("tags", "tags of the template itself"),
         ],
-        rank: 80,
+        // After the node group that pins a version of it.
+        rank: 45,
         custody: Custody::Owned,
         patience: Patience::INSTANT,
         docs: "A change makes a new version; the node group pins a number, and rolls when its own `version` moves. The \

@@ -95,7 +95,7 @@ fn the_cluster_side_kinds_want_what_they_declare() {
     let after = Address::single("cluster", "cluster");
     let group = ClusterSecurityGroup { cluster: "rem-prod".to_owned(), after: after.clone(), tags: tags.clone() };
     assert_eq!(sound(&group)["cluster"], "rem-prod".into());
-    assert_eq!(group.after(), [after.clone()]);
+    assert_eq!(group.after(), std::slice::from_ref(&after));
 
     let group = AutoScalingGroup {
         key: "system".to_owned(),
