@@ -66,6 +66,9 @@ impl Resource for VpcEndpoint {
             "ec2:CreateVpcEndpoint",
             "ec2:ModifyVpcEndpoint",
             "ec2:DeleteVpcEndpoints",
+            // Private names: checked along with CreateVpcEndpoint ("Actions defined by Amazon EC2", Service
+            // Authorization Reference).
+            "route53:AssociateVPCWithHostedZone",
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
