@@ -8,7 +8,9 @@
 //! | `interruption.rs` | `interruption/` | queue and rules |
 //! | `karpenter.rs` | `karpenter/` | controller role, its policies by chart version, node role |
 
+pub mod network;
 pub mod parts;
+pub mod subnets;
 
 use std::collections::BTreeMap;
 
