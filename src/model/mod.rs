@@ -8,7 +8,11 @@
 //! | `interruption.rs` | `interruption/` | queue and rules |
 //! | `karpenter.rs` | `karpenter/` | controller role, its policies by chart version, node role |
 
+pub mod identity;
+pub mod interruption;
+pub mod karpenter;
 pub mod parts;
+pub mod policies;
 
 use std::collections::BTreeMap;
 
