@@ -115,6 +115,15 @@ fn everything_karpenter_needs_is_there() {
 }
 
 #[test]
+fn no_kind_wants_a_field_that_it_does_not_declare() {
+    for node in world(&spec("prod", json!({ "cluster": { "ipFamily": "ipv6" } }))).graph.nodes() {
+        for field in node.want(&Facts::default()).keys() {
+            assert!(node.kind.kind().field(field).is_some(), "{}: {field}", node.address);
+        }
+    }
+}
+
+#[test]
 fn older_minors_have_less() {
     let world = |version: &str| world(&spec("prod", json!({ "karpenter": { "version": version } })));
     assert_eq!(world("1.1.0").addresses("event-rule").len(), 4);

@@ -75,10 +75,10 @@ pub const MINORS: [Minor; 15] = [
 
 /// The row of a chart version, `1.15.1`; none where the minor is not known.
 #[must_use]
-pub fn minor(version: &str) -> Option<&'static Minor> {
+pub fn minor(version: &str) -> Option<Minor> {
     let (major, rest) = version.trim_start_matches('v').split_once('.')?;
     let minor: u16 = rest.split('.').next()?.parse().ok()?;
-    MINORS.iter().find(|row| major == "1" && row.minor == minor)
+    MINORS.into_iter().find(|row| major == "1" && row.minor == minor)
 }
 
 /// Whose cluster the statements are about. All texts may hold references.
@@ -100,7 +100,7 @@ pub struct Subject<'a> {
 
 /// The policies of a minor, by key: what the address and the name of each end in.
 #[must_use]
-pub fn policies(minor: &Minor, subject: &Subject<'_>) -> Vec<(&'static str, Value)> {
+pub fn policies(minor: Minor, subject: &Subject<'_>) -> Vec<(&'static str, Value)> {
     let mut policies = vec![
         ("node-lifecycle", document(node_lifecycle(minor, subject))),
         ("iam-integration", document(iam_integration(subject))),
@@ -140,7 +140,7 @@ impl Subject<'_> {
     }
 }
 
-fn node_lifecycle(minor: &Minor, subject: &Subject<'_>) -> Vec<Json> {
+fn node_lifecycle(minor: Minor, subject: &Subject<'_>) -> Vec<Json> {
     let mut access = vec!["image", "snapshot", "security-group", "subnet"];
     if minor.reservations {
         access.push("capacity-reservation");
@@ -316,7 +316,7 @@ fn zonal_shift(subject: &Subject<'_>) -> Json {
     })
 }
 
-fn resource_discovery(minor: &Minor, subject: &Subject<'_>) -> Vec<Json> {
+fn resource_discovery(minor: Minor, subject: &Subject<'_>) -> Vec<Json> {
     let mut reads = vec![
         "ec2:DescribeImages",
         "ec2:DescribeInstances",

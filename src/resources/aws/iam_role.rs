@@ -298,16 +298,12 @@ async fn delete_inline(world: &Cloud, name: &str, policy: &str) -> Result<(), Fa
 }
 
 async fn bound(world: &Cloud, name: &str, boundary: Option<&str>) -> Result<(), Failure> {
-    match boundary {
-        Some(arn) => {
-            let call = world.iam.put_role_permissions_boundary().role_name(name).permissions_boundary(arn);
-            call.send().await.map(drop).map_err(failed("iam:PutRolePermissionsBoundary"))
-        }
-        None => {
-            let call = world.iam.delete_role_permissions_boundary().role_name(name);
-            gone_is_none(call.send().await.map_err(failed("iam:DeleteRolePermissionsBoundary"))).map(drop)
-        }
+    if let Some(arn) = boundary {
+        let call = world.iam.put_role_permissions_boundary().role_name(name).permissions_boundary(arn);
+        return call.send().await.map(drop).map_err(failed("iam:PutRolePermissionsBoundary"));
     }
+    let call = world.iam.delete_role_permissions_boundary().role_name(name);
+    gone_is_none(call.send().await.map_err(failed("iam:DeleteRolePermissionsBoundary"))).map(drop)
 }
 
 /// Empties and deletes the instance profiles that were made for this role: IAM refuses to delete a role that is in one.

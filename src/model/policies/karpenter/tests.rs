@@ -141,7 +141,7 @@ fn every_policy_fits_with_the_longest_names_there_are() {
         node_role: &node_role,
         queue: &queue,
     };
-    for row in &MINORS {
+    for row in MINORS {
         let policies = policies(row, &subject);
         assert!(policies.len() <= 10, "a role takes ten policies");
         for (key, document) in policies {
