@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use aws_sdk_iam::types::Role;
+use aws_sdk_iam::types::{InstanceProfile, Role};
 use futures_util::future::{try_join_all, try_join3};
 
 use super::{derived, iam};
@@ -313,18 +313,19 @@ async fn leave_profiles(world: &Cloud, name: &str) -> Result<(), Failure> {
     let listed = world.iam.list_instance_profiles_for_role().role_name(name).into_paginator().items().send();
     let listed = listed.collect::<Result<Vec<_>, _>>().await.map_err(failed("iam:ListInstanceProfilesForRole"));
     let profiles = gone_is_none(listed)?.unwrap_or_default();
-    let profiles = profiles.iter().map(aws_sdk_iam::types::InstanceProfile::instance_profile_name);
-    for profile in profiles {
-        let got = world.iam.get_instance_profile().instance_profile_name(profile).send().await;
+    let profiles: Vec<_> = profiles.iter().map(InstanceProfile::instance_profile_name).collect();
+    // All are looked at before any is touched: a refusal leaves everything as it was.
+    for profile in &profiles {
+        let got = world.iam.get_instance_profile().instance_profile_name(*profile).send().await;
         let Some(got) = gone_is_none(got.map_err(failed("iam:GetInstanceProfile")))? else { continue };
         // The listing gives no tags.
         let tags = got.instance_profile().map(|profile| iam::tag_map(profile.tags())).unwrap_or_default();
         if !(tags.contains_key("karpenter.k8s.aws/ec2nodeclass") || profile.starts_with("eks-")) {
-            let help = format!(
-                "the instance profile {profile} holds the role {name} and is not ours: take the role out of it"
-            );
+            let help = format!("the instance profile {profile} holds {name} and is not ours: take the role out of it");
             return Err(Failure::fatal("iam:RemoveRoleFromInstanceProfile", help));
         }
+    }
+    for profile in profiles {
         let call = world.iam.remove_role_from_instance_profile().instance_profile_name(profile).role_name(name);
         gone_is_none(call.send().await.map_err(failed("iam:RemoveRoleFromInstanceProfile")))?;
         let call = world.iam.delete_instance_profile().instance_profile_name(profile);
