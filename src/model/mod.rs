@@ -11,6 +11,11 @@
 pub mod network;
 pub mod parts;
 pub mod subnets;
+pub mod identity;
+pub mod interruption;
+pub mod karpenter;
+pub mod parts;
+pub mod policies;
 
 use std::collections::BTreeMap;
 

@@ -1,3 +1,4 @@
+//! What AWS offers: zones, add-on versions, cluster versions. Read once a run, in parallel with the sweeps.
 //! The AWS kinds, and their catalogue in the order of deletion.
 
 pub mod auto_scaling_group;
@@ -15,6 +16,15 @@ pub mod security_group;
 pub mod subnet;
 pub mod vpc;
 pub mod vpc_endpoint;
+mod derived;
+pub mod event_rule;
+pub mod facts;
+mod iam;
+pub mod iam_policy;
+pub mod iam_role;
+pub mod oidc_provider;
+pub mod service_linked_role;
+pub mod sqs_queue;
 
 use crate::cloud::Cloud;
 use crate::engine::{AnyKind, kind};
@@ -35,4 +45,10 @@ pub static KINDS: &[&dyn AnyKind<Cloud>] = &[
     kind::<auto_scaling_group::AutoScalingGroup>(),
     kind::<kms_key::KmsKey>(),
     kind::<log_group::LogGroup>(),
+    kind::<event_rule::EventRule>(),
+    kind::<iam_policy::IamPolicy>(),
+    kind::<iam_role::IamRole>(),
+    kind::<oidc_provider::OidcProvider>(),
+    kind::<service_linked_role::ServiceLinkedRole>(),
+    kind::<sqs_queue::SqsQueue>(),
 ];
