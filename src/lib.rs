@@ -11,3 +11,4 @@ pub mod model;
 pub mod problem;
 pub mod resources;
 pub mod sandbox;
+pub mod verify;

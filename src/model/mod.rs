@@ -8,6 +8,7 @@
 //! | `interruption.rs` | `interruption/` | queue and rules |
 //! | `karpenter.rs` | `karpenter/` | controller role, its policies by chart version, node role |
 
+pub mod cluster;
 pub mod parts;
 
 use std::collections::BTreeMap;
