@@ -55,8 +55,8 @@ pub fn control_plane(
     }
 }
 
-/// Adds the access entries, the add-ons, the system nodes and Pod Identity associations. `launch_template` is its id, its
-/// version number, and the instance type if the template leaves that to the group.
+/// Adds the access entries, the add-ons, the system nodes and Pod Identity associations; gives the node group. `launch_template` is its id
+/// and its version number; the template leaves the instance type, which comes third, to the group.
 pub fn nodes_and_addons(
     graph: &mut Graph<Cloud>,
     spec: &Spec,
@@ -65,8 +65,8 @@ pub fn nodes_and_addons(
     cluster: &parts::ControlPlane,
     base: &parts::BaseRoles,
     pods: &parts::PodRoles,
-    launch_template: (Value, Value, Option<String>),
-) {
+    launch_template: (Value, Value, String),
+) -> Ref<NodeGroup> {
     access(graph, spec, id, cluster, base);
     // DaemonSets first: a node is Ready only once vpc-cni runs on it.
     add_ons(graph, spec, id, cluster, pods, &[], |name| !addon::needs_nodes(name));
@@ -76,8 +76,8 @@ pub fn nodes_and_addons(
         cluster_name: spec.cluster.name.clone(),
         name: SYSTEM.to_owned(),
         version: spec.cluster.version.clone(),
-        ami_type: node_group::ami_type(&spec.system_nodes.instance_type),
-        instance_type,
+        ami_type: node_group::ami_type(&instance_type),
+        instance_type: Some(instance_type),
         count: spec.system_nodes.count,
         subnets: network.private_subnets.clone(),
         role: base.system_node.clone(),
@@ -101,6 +101,7 @@ pub fn nodes_and_addons(
             tags: id.tags.clone(),
         });
     }
+    group
 }
 
 fn add_ons(
@@ -175,11 +176,8 @@ fn access(
         [("apply", &roles.apply, true), ("destroy", &roles.destroy, true), ("plan", &roles.plan, false)]
     {
         let Some(role) = role.as_deref().filter(|role| !named.contains(role)) else { continue };
-        let (groups, policies) = if is_admin {
-            (Vec::new(), policies(&admin, id))
-        } else {
-            (vec![PLAN_GROUP.to_owned()], BTreeMap::new())
-        };
+        let (groups, policies) =
+            if is_admin { (Vec::new(), policies(&admin, id)) } else { (vec![PLAN_GROUP.to_owned()], BTreeMap::new()) };
         add(&format!("role-{key}"), Value::text(role), EntryType::Standard, groups, policies);
         // One role for several verbs gets the strongest access, which comes first.
         named.push(role);

@@ -32,8 +32,7 @@ pub(super) async fn checks(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<
 fn control_plane(spec: &Spec, live: Option<&Live>) -> Vec<Check> {
     let name = &spec.cluster.name;
     let (active, word) = state(live);
-    let mut checks =
-        vec![Check::new("verify-cluster-active", format!("cluster {name} is ACTIVE"), active, vec![word])];
+    let mut checks = vec![Check::new("verify-cluster-active", format!("cluster {name} is ACTIVE"), active, vec![word])];
     let Some(live) = live else { return checks };
     let want = wanted(spec);
     let mut same = |code, title: String, fields: &[&str]| {
@@ -46,7 +45,7 @@ fn control_plane(spec: &Spec, live: Option<&Live>) -> Vec<Check> {
     };
     let version = &spec.cluster.version;
     same("verify-cluster-version", format!("the control plane runs Kubernetes {version}"), &["version"]);
-    let endpoint = ["endpoint-private", "endpoint-public", "public-cidrs"];
+    let endpoint = ["endpointPrivate", "endpointPublic", "publicCidrs"];
     same("verify-endpoint-access", "the API server is open to whom the file says".to_owned(), &endpoint);
     same("verify-logging", "control-plane logs are sent".to_owned(), &["logging"]);
     checks
@@ -90,7 +89,7 @@ async fn node_access(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<Check,
         None => None,
     };
     let address = Address::keyed("cluster", "access-entry", "karpenter-node");
-    let hint = Fields::from([("cluster-name".to_owned(), Value::text(name))]);
+    let hint = Fields::from([("clusterName".to_owned(), Value::text(name))]);
     scope.wanted = vec![(address.clone(), hint)];
     let entries = AccessEntry::sweep(cloud, &scope).await?;
     let tagged = |live: &&Live| live.tags.get(TAG_RESOURCE).is_some_and(|tag| tag == address.as_str());

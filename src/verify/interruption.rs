@@ -74,12 +74,11 @@ async fn policy(cloud: &Cloud, arn: &str) -> Result<Option<String>, Failure> {
     let name = arn.rsplit(':').next().unwrap_or_default();
     let url = cloud.sqs.get_queue_url().queue_name(name).send().await.map_err(failed("sqs:GetQueueUrl"));
     let Some(url) = gone_is_none(url)?.and_then(|answer| answer.queue_url) else { return Ok(None) };
-    let wanted = aws_sdk_sqs::types::QueueAttributeName::Policy;
-    let call = cloud.sqs.get_queue_attributes().queue_url(url).attribute_names(wanted.clone());
+    let call = cloud.sqs.get_queue_attributes().queue_url(url).attribute_names("Policy".into());
     let answer = gone_is_none(call.send().await.map_err(failed("sqs:GetQueueAttributes")))?;
     Ok(answer.map(|answer| {
         let attributes = answer.attributes.unwrap_or_default();
-        attributes.get(&wanted).cloned().unwrap_or_default()
+        attributes.into_iter().find(|(name, _)| name.as_str() == "Policy").map(|(_, text)| text).unwrap_or_default()
     }))
 }
 

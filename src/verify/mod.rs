@@ -46,8 +46,14 @@ const CODES: [(&str, &str); 10] = [
     ("verify-endpoint-access", "run `rem-ci plan` and apply it: who reaches the API server is not what the file says"),
     ("verify-logging", "run `rem-ci plan` and apply it: audit trails are missing until then"),
     ("verify-addon-healthy", "read the issues above; `rem-ci diagnose` looks at the add-on's pods"),
-    ("verify-node-group", "read the health issues above; capacity and launch template errors pass when their cause does"),
-    ("verify-system-nodes", "see the Auto Scaling group's activities: instances fail to start, or the size was changed by hand"),
+    (
+        "verify-node-group",
+        "read the health issues above; capacity and launch template errors pass when their cause does",
+    ),
+    (
+        "verify-system-nodes",
+        "see the Auto Scaling group's activities: instances fail to start, or the size was changed by hand",
+    ),
     ("verify-launch-template", "run `rem-ci plan` and apply it: nodes are made from an unsafe or foreign template"),
     ("verify-interruption", "run `rem-ci plan` and apply it: spot interruptions do not reach Karpenter until then"),
     ("verify-node-access", "run `rem-ci plan` and apply it: nodes of this role cannot join until then"),
@@ -75,12 +81,7 @@ pub async fn aws(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<Vec<Check>
 
 /// The scope of reads by id.
 fn scope(id: &Identity) -> Scope {
-    Scope {
-        environment: id.environment.clone(),
-        stack: id.stack.clone(),
-        wanted: Vec::new(),
-        after_incomplete: false,
-    }
+    Scope { environment: id.environment.clone(), stack: id.stack.clone(), wanted: Vec::new(), after_incomplete: false }
 }
 
 /// Whether a thing is there and ready, with AWS's words for it.

@@ -10,8 +10,12 @@ use crate::resources::aws::node_group::NodeGroup;
 pub(super) async fn checks(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<Vec<Check>, Failure> {
     let live = NodeGroup::read(cloud, &scope(id), &format!("{}/{SYSTEM}", spec.cluster.name)).await?;
     let (active, word) = state(live.as_ref());
-    let mut checks =
-        vec![Check::new("verify-node-group", "the system node group is ACTIVE without health issues", active, vec![word])];
+    let mut checks = vec![Check::new(
+        "verify-node-group",
+        "the system node group is ACTIVE without health issues",
+        active,
+        vec![word],
+    )];
     if let Some(live) = live {
         checks.push(in_service(cloud, &live, usize::from(spec.system_nodes.count)).await?);
         checks.push(template(cloud, &live, &spec.system_nodes.instance_type).await?);
@@ -40,7 +44,7 @@ async fn in_service(cloud: &Cloud, live: &Live, wanted: usize) -> Result<Check, 
 
 /// The version that the group has pinned: tokens required, every volume encrypted, and an AL2023 image chosen by EKS.
 async fn template(cloud: &Cloud, live: &Live, instance_type: &str) -> Result<Check, Failure> {
-    let (id, version) = (live.text("launch-template"), live.text("launch-template-version"));
+    let (id, version) = (live.text("launchTemplate"), live.text("launchTemplateVersion"));
     let call = cloud.ec2.describe_launch_template_versions().launch_template_id(id).versions(version);
     let answer = gone_is_none(call.send().await.map_err(failed("ec2:DescribeLaunchTemplateVersions")))?;
     let versions = answer.map(|answer| answer.launch_template_versions().to_vec()).unwrap_or_default();
@@ -49,9 +53,9 @@ async fn template(cloud: &Cloud, live: &Live, instance_type: &str) -> Result<Che
     let volumes = data.map(|data| data.block_device_mappings()).unwrap_or_default();
     let volumes: Vec<_> = volumes.iter().filter_map(|volume| volume.ebs()).map(|ebs| ebs.encrypted()).collect();
     let encrypted = !volumes.is_empty() && volumes.iter().all(|encrypted| *encrypted == Some(true));
-    let ami = live.text("ami-type");
+    let ami = live.text("amiType");
     let kind = data.and_then(|data| data.instance_type()).map(|kind| kind.as_str().to_owned());
-    let kind = kind.unwrap_or_else(|| live.text("instance-type").to_owned());
+    let kind = kind.unwrap_or_else(|| live.text("instanceType").to_owned());
     let pinned = version.parse::<u64>().is_ok();
     let passed = data.is_some()
         && tokens == "required"
@@ -66,5 +70,10 @@ async fn template(cloud: &Cloud, live: &Live, instance_type: &str) -> Result<Che
         format!("image type: {ami}"),
         format!("instance type: {kind}"),
     ];
-    Ok(Check::new("verify-launch-template", "system nodes are AL2023 with IMDSv2 and encrypted volumes", passed, evidence))
+    Ok(Check::new(
+        "verify-launch-template",
+        "system nodes are AL2023 with IMDSv2 and encrypted volumes",
+        passed,
+        evidence,
+    ))
 }

@@ -73,14 +73,14 @@ impl Resource for AccessEntry {
         ],
         fields: &[
             Field::replaces("cluster", Order::DeleteFirst, "The cluster it is in"),
-            Field::replaces("cluster-name", Order::DeleteFirst, "The cluster's name, by which a read finds the entry"),
+            Field::replaces("clusterName", Order::DeleteFirst, "The cluster's name, by which a read finds the entry"),
             Field::replaces("principal", Order::DeleteFirst, "ARN of the role or user"),
             Field::replaces("type", Order::DeleteFirst, "`STANDARD`, or `EC2_LINUX` for nodes"),
             Field::in_place("groups", "Kubernetes groups, for RBAC of your own"),
             Field::in_place("policies", "EKS access policies and where they hold"),
             Field::in_place("tags", "Free tags"),
         ],
-        rank: 60,
+        rank: 91,
         custody: Custody::Owned,
         patience: Patience::INSTANT,
         docs: "Lets an IAM principal speak to the cluster's API server. The node group's own role has an entry too, which EKS \
@@ -97,7 +97,7 @@ impl Resource for AccessEntry {
         let policies = self.policies.iter().map(|(arn, namespaces)| (arn.clone(), scope_value(namespaces)));
         Fields::from([
             ("cluster".to_owned(), self.cluster.clone()),
-            ("cluster-name".to_owned(), Value::text(&self.cluster_name)),
+            ("clusterName".to_owned(), Value::text(&self.cluster_name)),
             ("principal".to_owned(), self.principal.clone()),
             ("type".to_owned(), Value::text(self.kind.as_str())),
             ("groups".to_owned(), Value::texts(&self.groups)),
@@ -165,13 +165,7 @@ impl Resource for AccessEntry {
         Ok(id)
     }
 
-    async fn update(
-        cloud: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(cloud: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         eks::retag(cloud, cx, live, want).await?;
         let (cluster, principal) = eks::split(&live.id);
         if eks::changed(changes, &["groups"]) {
@@ -244,7 +238,7 @@ fn live(entry: &sdk::AccessEntry, associated: &[sdk::AssociatedAccessPolicy]) ->
     });
     live.fields = Fields::from([
         ("cluster".to_owned(), Value::text(cluster)),
-        ("cluster-name".to_owned(), Value::text(cluster)),
+        ("clusterName".to_owned(), Value::text(cluster)),
         ("principal".to_owned(), Value::text(principal)),
         ("type".to_owned(), Value::text(kind)),
         ("groups".to_owned(), Value::texts(groups)),
@@ -283,17 +277,18 @@ async fn associate(
         gone_is_none(call.policy_arn(arn).send().await.map_err(failed("eks:DisassociateAccessPolicy"))).map(drop)
     }));
     removed.await.into_iter().collect::<Result<(), _>>()?;
-    let added = join_all(want.iter().filter(|(arn, scope)| have.get(*arn) != Some(scope)).map(async |(arn, namespaces)| {
-        let scope = if namespaces.is_empty() {
-            sdk::AccessScope::builder().r#type(sdk::AccessScopeType::Cluster)
-        } else {
-            let scope = sdk::AccessScope::builder().r#type(sdk::AccessScopeType::Namespace);
-            scope.set_namespaces(Some(namespaces.clone()))
-        };
-        let call = cloud.eks.associate_access_policy().cluster_name(cluster).principal_arn(principal);
-        let call = call.policy_arn(arn).access_scope(scope.build());
-        call.send().await.map(drop).map_err(failed("eks:AssociateAccessPolicy"))
-    }));
+    let added =
+        join_all(want.iter().filter(|(arn, scope)| have.get(*arn) != Some(scope)).map(async |(arn, namespaces)| {
+            let scope = if namespaces.is_empty() {
+                sdk::AccessScope::builder().r#type(sdk::AccessScopeType::Cluster)
+            } else {
+                let scope = sdk::AccessScope::builder().r#type(sdk::AccessScopeType::Namespace);
+                scope.set_namespaces(Some(namespaces.clone()))
+            };
+            let call = cloud.eks.associate_access_policy().cluster_name(cluster).principal_arn(principal);
+            let call = call.policy_arn(arn).access_scope(scope.build());
+            call.send().await.map(drop).map_err(failed("eks:AssociateAccessPolicy"))
+        }));
     added.await.into_iter().collect()
 }
 

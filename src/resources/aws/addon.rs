@@ -42,7 +42,11 @@ pub struct Addon {
 pub fn needs_nodes(name: &str) -> bool {
     !matches!(
         name,
-        "vpc-cni" | "kube-proxy" | "eks-pod-identity-agent" | "eks-node-monitoring-agent" | "aws-secrets-store-csi-driver-provider"
+        "vpc-cni"
+            | "kube-proxy"
+            | "eks-pod-identity-agent"
+            | "eks-node-monitoring-agent"
+            | "aws-secrets-store-csi-driver-provider"
     )
 }
 
@@ -157,15 +161,15 @@ impl Resource for Addon {
         ],
         fields: &[
             Field::replaces("cluster", Order::DeleteFirst, "The cluster it is in"),
-            Field::replaces("cluster-name", Order::DeleteFirst, "The cluster's name, by which a read finds the add-on"),
+            Field::replaces("clusterName", Order::DeleteFirst, "The cluster's name, by which a read finds the add-on"),
             Field::replaces("name", Order::DeleteFirst, "The add-on's name in EKS"),
             Field::in_place("version", "Exact version; `default` and `latest` are resolved at creation and then kept"),
             Field::in_place("configuration", "Configuration values, JSON"),
-            Field::in_place("service-account-role", "IRSA: the role of its service account"),
-            Field::in_place("pod-identity", "Pod Identity: roles by service account"),
+            Field::in_place("serviceAccountRole", "IRSA: the role of its service account"),
+            Field::in_place("podIdentity", "Pod Identity: roles by service account"),
             Field::in_place("tags", "Free tags"),
         ],
-        rank: 62,
+        rank: 93,
         custody: Custody::Owned,
         // vpc-cni and the agent 24 to 35 s, kube-proxy about 25 s, coredns with nodes up 14 to 34 s (public Terraform logs).
         patience: Patience::secs(30, 45, 30, 1200),
@@ -182,7 +186,7 @@ impl Resource for Addon {
     fn want(&self, facts: &Facts) -> Fields {
         let mut want = Fields::from([
             ("cluster".to_owned(), self.cluster.clone()),
-            ("cluster-name".to_owned(), Value::text(&self.cluster_name)),
+            ("clusterName".to_owned(), Value::text(&self.cluster_name)),
             ("name".to_owned(), Value::text(&self.name)),
             ("version".to_owned(), self.version(facts)),
             ("tags".to_owned(), Value::tags(self.tags.clone())),
@@ -191,10 +195,10 @@ impl Resource for Addon {
             want.insert("configuration".to_owned(), Value::Text(normal(values)));
         }
         if let Some(role) = &self.service_account_role {
-            want.insert("service-account-role".to_owned(), role.clone());
+            want.insert("serviceAccountRole".to_owned(), role.clone());
         }
         if !self.pod_identity.is_empty() {
-            want.insert("pod-identity".to_owned(), Value::Map(self.pod_identity.clone()));
+            want.insert("podIdentity".to_owned(), Value::Map(self.pod_identity.clone()));
         }
         want
     }
@@ -252,7 +256,7 @@ impl Resource for Addon {
             .addon_name(name)
             .addon_version(eks::text(want, "version"))
             .set_configuration_values(eks::some_text(want, "configuration"))
-            .set_service_account_role_arn(eks::some_text(want, "service-account-role"))
+            .set_service_account_role_arn(eks::some_text(want, "serviceAccountRole"))
             .set_pod_identity_associations(associations(want)?)
             .resolve_conflicts(sdk::ResolveConflicts::None)
             .client_request_token(&cx.token)
@@ -262,15 +266,9 @@ impl Resource for Addon {
         eks::or_ours(cx, created, id.clone(), find(cloud, &id)).await
     }
 
-    async fn update(
-        cloud: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(cloud: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         eks::retag(cloud, cx, live, want).await?;
-        if !eks::changed(changes, &["version", "configuration", "service-account-role", "pod-identity"]) {
+        if !eks::changed(changes, &["version", "configuration", "serviceAccountRole", "podIdentity"]) {
             return Ok(());
         }
         let (cluster, name) = eks::split(&live.id);
@@ -280,7 +278,7 @@ impl Resource for Addon {
             let gone = live.fields.contains_key(field).then(|| empty.to_owned());
             eks::some_text(want, field).or(gone)
         };
-        let had = live.fields.contains_key("pod-identity");
+        let had = live.fields.contains_key("podIdentity");
         let call = cloud
             .eks
             .update_addon()
@@ -288,7 +286,7 @@ impl Resource for Addon {
             .addon_name(name)
             .addon_version(eks::text(want, "version"))
             .set_configuration_values(cleared("configuration", "{}"))
-            .set_service_account_role_arn(eks::some_text(want, "service-account-role"))
+            .set_service_account_role_arn(eks::some_text(want, "serviceAccountRole"))
             .set_pod_identity_associations(associations(want)?.or_else(|| had.then(Vec::new)))
             .resolve_conflicts(sdk::ResolveConflicts::Preserve);
         call.send().await.map(drop).map_err(failed("eks:UpdateAddon"))
@@ -309,7 +307,7 @@ async fn find(cloud: &Cloud, id: &str) -> Read<Option<Live>> {
 }
 
 fn associations(want: &Fields) -> Result<Option<Vec<sdk::AddonPodIdentityAssociations>>, Failure> {
-    let wanted = eks::entries(want, "pod-identity").into_iter().map(|(account, role)| {
+    let wanted = eks::entries(want, "podIdentity").into_iter().map(|(account, role)| {
         let association = sdk::AddonPodIdentityAssociations::builder().service_account(account).role_arn(role);
         association.build().map_err(|error| Failure::fatal("eks:CreateAddon", error.to_string()))
     });
@@ -329,7 +327,7 @@ fn live(addon: &sdk::Addon, associations: impl Iterator<Item = sdk::PodIdentityA
     live.facts.insert(format!("addon/{name}/version"), version.to_owned());
     live.fields = Fields::from([
         ("cluster".to_owned(), Value::text(cluster)),
-        ("cluster-name".to_owned(), Value::text(cluster)),
+        ("clusterName".to_owned(), Value::text(cluster)),
         ("name".to_owned(), Value::text(name)),
         ("version".to_owned(), Value::text(version)),
         ("tags".to_owned(), live.free_tags()),
@@ -338,12 +336,12 @@ fn live(addon: &sdk::Addon, associations: impl Iterator<Item = sdk::PodIdentityA
         live.fields.insert("configuration".to_owned(), Value::Text(values));
     }
     if let Some(role) = addon.service_account_role_arn().filter(|role| !role.is_empty()) {
-        live.fields.insert("service-account-role".to_owned(), Value::text(role));
+        live.fields.insert("serviceAccountRole".to_owned(), Value::text(role));
     }
     let roles = associations.filter_map(|one| Some((one.service_account?, Value::Text(one.role_arn?))));
     let roles: BTreeMap<_, _> = roles.collect();
     if !roles.is_empty() {
-        live.fields.insert("pod-identity".to_owned(), Value::Map(roles));
+        live.fields.insert("podIdentity".to_owned(), Value::Map(roles));
     }
     live
 }

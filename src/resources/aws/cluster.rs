@@ -40,7 +40,8 @@ impl Cluster {
 }
 
 const KEEP_KEY: &str = "EKS cannot take another key or go back to none; a new cluster can";
-const KEEP_ROLE: &str = "EKS cannot change the role of a cluster; give the old role the policies, or make a new cluster";
+const KEEP_ROLE: &str =
+    "EKS cannot change the role of a cluster; give the old role the policies, or make a new cluster";
 
 impl Resource for Cluster {
     type World = Cloud;
@@ -73,21 +74,21 @@ impl Resource for Cluster {
             Field::fixed("role", KEEP_ROLE, "The role that the control plane assumes"),
             Field::replaces("vpc", Order::DeleteFirst, "The VPC of its subnets"),
             Field::in_place("subnets", "Where EKS puts its network interfaces"),
-            Field::in_place("security-groups", "Security groups of those interfaces besides the one EKS makes"),
-            Field::in_place("endpoint-private", "Whether the API server answers inside the VPC"),
-            Field::in_place("endpoint-public", "Whether the API server answers on the internet"),
-            Field::in_place("public-cidrs", "Who reaches the public endpoint; nothing where it is off"),
+            Field::in_place("securityGroups", "Security groups of those interfaces besides the one EKS makes"),
+            Field::in_place("endpointPrivate", "Whether the API server answers inside the VPC"),
+            Field::in_place("endpointPublic", "Whether the API server answers on the internet"),
+            Field::in_place("publicCidrs", "Who reaches the public endpoint; nothing where it is off"),
             Field::in_place("logging", "Kinds of control-plane logs that are sent to CloudWatch Logs"),
-            Field::fixed("encryption-key", KEEP_KEY, "The KMS key that encrypts Secrets; can be added once"),
-            Field::in_place("authentication-mode", "`API`: access entries only, no aws-auth ConfigMap"),
-            Field::replaces("service-cidr", Order::DeleteFirst, "Range of Service addresses"),
-            Field::replaces("ip-family", Order::DeleteFirst, "Family of Service and pod addresses"),
-            Field::in_place("upgrade-policy", "What happens at the end of standard support"),
-            Field::in_place("zonal-shift", "Whether ARC may shift traffic away from a zone"),
-            Field::in_place("deletion-protection", "Whether EKS refuses to delete it"),
+            Field::fixed("encryptionKey", KEEP_KEY, "The KMS key that encrypts Secrets; can be added once"),
+            Field::in_place("authenticationMode", "`API`: access entries only, no aws-auth ConfigMap"),
+            Field::replaces("serviceCidr", Order::DeleteFirst, "Range of Service addresses"),
+            Field::replaces("ipFamily", Order::DeleteFirst, "Family of Service and pod addresses"),
+            Field::in_place("upgradePolicy", "What happens at the end of standard support"),
+            Field::in_place("zonalShift", "Whether ARC may shift traffic away from a zone"),
+            Field::in_place("deletionProtection", "Whether EKS refuses to delete it"),
             Field::in_place("tags", "Free tags"),
         ],
-        rank: 40,
+        rank: 88,
         custody: Custody::Owned,
         // Create 8m21 to 10m06 in public Terraform logs, about 9 min by AWS's own word since 2021-03; one update 120 to
         // 170 s; delete 1m09 to 3m48, outliers 8 min.
@@ -110,27 +111,27 @@ impl Resource for Cluster {
             ("role".to_owned(), self.role.clone()),
             ("vpc".to_owned(), self.vpc.clone()),
             ("subnets".to_owned(), Value::set(self.subnets.clone())),
-            ("security-groups".to_owned(), Value::Set(Vec::new())),
-            ("endpoint-private".to_owned(), Value::text(spec.endpoint.private)),
-            ("endpoint-public".to_owned(), Value::text(spec.endpoint.public)),
+            ("securityGroups".to_owned(), Value::Set(Vec::new())),
+            ("endpointPrivate".to_owned(), Value::text(spec.endpoint.private)),
+            ("endpointPublic".to_owned(), Value::text(spec.endpoint.public)),
             ("logging".to_owned(), Value::texts(&spec.logging.types)),
-            ("authentication-mode".to_owned(), Value::text("API")),
-            ("ip-family".to_owned(), Value::text(family(spec.ip_family))),
-            ("upgrade-policy".to_owned(), Value::text(spec.upgrade_policy.as_str())),
-            ("zonal-shift".to_owned(), Value::text(spec.zonal_shift)),
-            ("deletion-protection".to_owned(), Value::text(spec.deletion_protection)),
+            ("authenticationMode".to_owned(), Value::text("API")),
+            ("ipFamily".to_owned(), Value::text(family(spec.ip_family))),
+            ("upgradePolicy".to_owned(), Value::text(spec.upgrade_policy.as_str())),
+            ("zonalShift".to_owned(), Value::text(spec.zonal_shift)),
+            ("deletionProtection".to_owned(), Value::text(spec.deletion_protection)),
             ("tags".to_owned(), Value::tags(self.tags.clone())),
         ]);
         if spec.endpoint.public {
-            want.insert("public-cidrs".to_owned(), public_cidrs(&spec.endpoint.public_cidrs));
+            want.insert("publicCidrs".to_owned(), public_cidrs(&spec.endpoint.public_cidrs));
         }
         if let Some(key) = &self.encryption_key {
-            want.insert("encryption-key".to_owned(), key.clone());
+            want.insert("encryptionKey".to_owned(), key.clone());
         }
         // A range that EKS chose at creation stays; nothing is said of it before.
         let chosen = facts.get("cluster/service-cidr").map(str::to_owned);
         if let Some(cidr) = spec.service_cidr.clone().or(chosen) {
-            want.insert("service-cidr".to_owned(), Value::Text(cidr));
+            want.insert("serviceCidr".to_owned(), Value::Text(cidr));
         }
         want
     }
@@ -161,15 +162,15 @@ impl Resource for Cluster {
         let name = eks::text(want, "name").to_owned();
         let vpc = sdk::VpcConfigRequest::builder()
             .set_subnet_ids(Some(eks::texts(want, "subnets")))
-            .set_security_group_ids(Some(eks::texts(want, "security-groups")).filter(|groups| !groups.is_empty()))
-            .endpoint_private_access(truth(want, "endpoint-private"))
-            .endpoint_public_access(truth(want, "endpoint-public"))
-            .set_public_access_cidrs(want.get("public-cidrs").map(|_| eks::texts(want, "public-cidrs")));
+            .set_security_group_ids(Some(eks::texts(want, "securityGroups")).filter(|groups| !groups.is_empty()))
+            .endpoint_private_access(truth(want, "endpointPrivate"))
+            .endpoint_public_access(truth(want, "endpointPublic"))
+            .set_public_access_cidrs(want.get("publicCidrs").map(|_| eks::texts(want, "publicCidrs")));
         let network = sdk::KubernetesNetworkConfigRequest::builder()
-            .ip_family(eks::text(want, "ip-family").into())
-            .set_service_ipv4_cidr(eks::some_text(want, "service-cidr"));
+            .ip_family(eks::text(want, "ipFamily").into())
+            .set_service_ipv4_cidr(eks::some_text(want, "serviceCidr"));
         let access = sdk::CreateAccessConfigRequest::builder()
-            .authentication_mode(eks::text(want, "authentication-mode").into())
+            .authentication_mode(eks::text(want, "authenticationMode").into())
             .bootstrap_cluster_creator_admin_permissions(false);
         let call = cloud
             .eks
@@ -182,10 +183,10 @@ impl Resource for Cluster {
             .logging(logging(&eks::texts(want, "logging")))
             .access_config(access.build())
             .bootstrap_self_managed_addons(false)
-            .set_encryption_config(eks::some_text(want, "encryption-key").map(|key| vec![encryption(&key)]))
+            .set_encryption_config(eks::some_text(want, "encryptionKey").map(|key| vec![encryption(&key)]))
             .upgrade_policy(upgrade_policy(want))
             .zonal_shift_config(zonal_shift(want))
-            .deletion_protection(truth(want, "deletion-protection"))
+            .deletion_protection(truth(want, "deletionProtection"))
             .client_request_token(&cx.token)
             .set_tags(Some(eks::all_tags(cx, want)));
         let created = call.send().await.map_err(failed("eks:CreateCluster"));
@@ -195,13 +196,7 @@ impl Resource for Cluster {
 
     /// Starts one update of EKS, for the first group of fields that differs: EKS takes one at a time, so the engine waits
     /// and calls again with what is left.
-    async fn update(
-        cloud: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(cloud: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         eks::retag(cloud, cx, live, want).await?;
         match Group::first(changes) {
             None => Ok(()),
@@ -255,14 +250,14 @@ enum Group {
 
 impl Group {
     const ALL: [(Self, &'static [&'static str]); 9] = [
-        (Self::Protection, &["deletion-protection"]),
-        (Self::Endpoint, &["endpoint-private", "endpoint-public", "public-cidrs"]),
-        (Self::Access, &["authentication-mode"]),
-        (Self::Interfaces, &["subnets", "security-groups"]),
+        (Self::Protection, &["deletionProtection"]),
+        (Self::Endpoint, &["endpointPrivate", "endpointPublic", "publicCidrs"]),
+        (Self::Access, &["authenticationMode"]),
+        (Self::Interfaces, &["subnets", "securityGroups"]),
         (Self::Logging, &["logging"]),
-        (Self::Encryption, &["encryption-key"]),
-        (Self::UpgradePolicy, &["upgrade-policy"]),
-        (Self::ZonalShift, &["zonal-shift"]),
+        (Self::Encryption, &["encryptionKey"]),
+        (Self::UpgradePolicy, &["upgradePolicy"]),
+        (Self::ZonalShift, &["zonalShift"]),
         (Self::Version, &["version"]),
     ];
 
@@ -273,20 +268,20 @@ impl Group {
     fn call(self, call: UpdateConfig, live: &Live, want: &Fields) -> UpdateConfig {
         let vpc = sdk::VpcConfigRequest::builder();
         match self {
-            Self::Protection => call.deletion_protection(truth(want, "deletion-protection")),
+            Self::Protection => call.deletion_protection(truth(want, "deletionProtection")),
             Self::Endpoint => call.resources_vpc_config(
-                vpc.endpoint_private_access(truth(want, "endpoint-private"))
-                    .endpoint_public_access(truth(want, "endpoint-public"))
-                    .set_public_access_cidrs(want.get("public-cidrs").map(|_| eks::texts(want, "public-cidrs")))
+                vpc.endpoint_private_access(truth(want, "endpointPrivate"))
+                    .endpoint_public_access(truth(want, "endpointPublic"))
+                    .set_public_access_cidrs(want.get("publicCidrs").map(|_| eks::texts(want, "publicCidrs")))
                     .build(),
             ),
             Self::Interfaces => call.resources_vpc_config(
                 vpc.set_subnet_ids(Some(eks::texts(want, "subnets")))
-                    .set_security_group_ids(Some(eks::texts(want, "security-groups")))
+                    .set_security_group_ids(Some(eks::texts(want, "securityGroups")))
                     .build(),
             ),
             Self::Access => {
-                let mode = next_mode(live.text("authentication-mode"), eks::text(want, "authentication-mode"));
+                let mode = next_mode(live.text("authenticationMode"), eks::text(want, "authenticationMode"));
                 let access = sdk::UpdateAccessConfigRequest::builder().authentication_mode(mode.into());
                 call.access_config(access.build())
             }
@@ -303,7 +298,7 @@ type UpdateConfig = aws_sdk_eks::operation::update_cluster_config::builders::Upd
 
 async fn associate(cloud: &Cloud, live: &Live, want: &Fields) -> Result<(), Failure> {
     const CALL: &str = "eks:AssociateEncryptionConfig";
-    let Some(key) = eks::some_text(want, "encryption-key").filter(|_| live.text("encryption-key").is_empty()) else {
+    let Some(key) = eks::some_text(want, "encryptionKey").filter(|_| live.text("encryptionKey").is_empty()) else {
         return Err(Failure::fatal(CALL, KEEP_KEY));
     };
     let call = cloud.eks.associate_encryption_config().cluster_name(&live.id).encryption_config(encryption(&key));
@@ -333,14 +328,17 @@ fn truth(want: &Fields, field: &str) -> bool {
 }
 
 fn upgrade_policy(want: &Fields) -> sdk::UpgradePolicyRequest {
-    sdk::UpgradePolicyRequest::builder().support_type(eks::text(want, "upgrade-policy").into()).build()
+    sdk::UpgradePolicyRequest::builder().support_type(eks::text(want, "upgradePolicy").into()).build()
 }
 
 fn zonal_shift(want: &Fields) -> sdk::ZonalShiftConfigRequest {
-    sdk::ZonalShiftConfigRequest::builder().enabled(truth(want, "zonal-shift")).build()
+    sdk::ZonalShiftConfigRequest::builder().enabled(truth(want, "zonalShift")).build()
 }
 
-#[expect(deprecated, reason = "says nothing new to EKS today, but was required and still is by older tools that read it")]
+#[expect(
+    deprecated,
+    reason = "says nothing new to EKS today, but was required and still is by older tools that read it"
+)]
 fn encryption(key: &str) -> sdk::EncryptionConfig {
     let provider = sdk::Provider::builder().key_arn(key).build();
     sdk::EncryptionConfig::builder().resources("secrets").provider(provider).build()
@@ -404,11 +402,11 @@ fn live(cluster: sdk::Cluster) -> Live {
     if let Some(vpc) = vpc {
         set("vpc", Value::text(vpc.vpc_id().unwrap_or_default()));
         set("subnets", Value::texts(vpc.subnet_ids()));
-        set("security-groups", Value::texts(vpc.security_group_ids()));
-        set("endpoint-private", Value::text(vpc.endpoint_private_access()));
-        set("endpoint-public", Value::text(vpc.endpoint_public_access()));
+        set("securityGroups", Value::texts(vpc.security_group_ids()));
+        set("endpointPrivate", Value::text(vpc.endpoint_private_access()));
+        set("endpointPublic", Value::text(vpc.endpoint_public_access()));
         if vpc.endpoint_public_access() {
-            set("public-cidrs", public_cidrs(vpc.public_access_cidrs()));
+            set("publicCidrs", public_cidrs(vpc.public_access_cidrs()));
         }
     }
     let logs = cluster.logging().map(sdk::Logging::cluster_logging).unwrap_or_default();
@@ -416,24 +414,24 @@ fn live(cluster: sdk::Cluster) -> Live {
     set("logging", Value::texts(logs.map(sdk::LogType::as_str)));
     let key = cluster.encryption_config().iter().find_map(|config| config.provider()?.key_arn());
     if let Some(key) = key {
-        set("encryption-key", Value::text(key));
+        set("encryptionKey", Value::text(key));
     }
     if let Some(mode) = cluster.access_config().and_then(|access| access.authentication_mode()) {
-        set("authentication-mode", Value::text(mode.as_str()));
+        set("authenticationMode", Value::text(mode.as_str()));
     }
     if let Some(network) = cluster.kubernetes_network_config() {
-        set("ip-family", Value::text(network.ip_family().map_or("ipv4", sdk::IpFamily::as_str)));
+        set("ipFamily", Value::text(network.ip_family().map_or("ipv4", sdk::IpFamily::as_str)));
         if let Some(cidr) = network.service_ipv4_cidr() {
-            set("service-cidr", Value::text(cidr));
+            set("serviceCidr", Value::text(cidr));
             live.facts.insert("cluster/service-cidr".to_owned(), cidr.to_owned());
         }
     }
     // EKS's own default where it says nothing: EXTENDED.
     let policy = cluster.upgrade_policy().and_then(|policy| policy.support_type());
-    set("upgrade-policy", Value::text(policy.map_or("EXTENDED", sdk::SupportType::as_str)));
+    set("upgradePolicy", Value::text(policy.map_or("EXTENDED", sdk::SupportType::as_str)));
     let shift = cluster.zonal_shift_config().and_then(|shift| shift.enabled()).unwrap_or_default();
-    set("zonal-shift", Value::text(shift));
-    set("deletion-protection", Value::text(cluster.deletion_protection().unwrap_or_default()));
+    set("zonalShift", Value::text(shift));
+    set("deletionProtection", Value::text(cluster.deletion_protection().unwrap_or_default()));
     set("tags", live.free_tags());
     live.fields = have;
     live

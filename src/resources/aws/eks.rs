@@ -64,7 +64,7 @@ pub(super) async fn children<T, L>(
 where
     L: Future<Output = Read<Vec<T>>>,
 {
-    let names = wanted_texts(scope, "cluster-name");
+    let names = wanted_texts(scope, "clusterName");
     if let [name] = names.as_slice() {
         let (cluster, listed) = join(describe(cloud, name), list((*name).to_owned())).await;
         if cluster?.is_some_and(|cluster| ours(cluster.tags(), scope)) {
@@ -86,8 +86,7 @@ where
 pub(super) fn stand_in(live: &mut Live, scope: &Scope, same: impl Fn(&Fields) -> bool) {
     let tagged = live.tags.get(TAG_STACK).is_some_and(|stack| *stack == scope.stack);
     if !tagged {
-        live.stands_for =
-            scope.wanted.iter().find(|(_, fields)| same(fields)).map(|(address, _)| address.clone());
+        live.stands_for = scope.wanted.iter().find(|(_, fields)| same(fields)).map(|(address, _)| address.clone());
     }
 }
 
@@ -128,12 +127,7 @@ fn tag_changes(
 
 /// The outcome of a create that may have been answered with "exists": fine if what is there carries our tags, which
 /// means that an earlier try of the same create had its effect.
-pub(super) async fn or_ours<T, R>(
-    cx: &Cx,
-    created: Result<T, Failure>,
-    id: String,
-    read: R,
-) -> Result<String, Failure>
+pub(super) async fn or_ours<T, R>(cx: &Cx, created: Result<T, Failure>, id: String, read: R) -> Result<String, Failure>
 where
     R: Future<Output = Read<Option<Live>>>,
 {

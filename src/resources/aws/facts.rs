@@ -34,12 +34,8 @@ use super::node_group::{ami_type, is_arm, release_fact};
 pub use versions::newer;
 
 /// IAM actions of the reads in this room, for the roles that `bootstrap` makes.
-pub const ACTIONS: &[&str] = &[
-    "ec2:DescribeAvailabilityZones",
-    "eks:DescribeAddonVersions",
-    "eks:DescribeClusterVersions",
-    "ssm:GetParameter",
-];
+pub const ACTIONS: &[&str] =
+    &["ec2:DescribeAvailabilityZones", "eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "ssm:GetParameter"];
 
 /// Zones in which EKS refuses to put a control plane's interfaces. Source: EKS User Guide, "View Amazon EKS networking
 /// requirements for VPC and subnets".

@@ -108,24 +108,24 @@ impl Resource for NodeGroup {
         ],
         fields: &[
             Field::replaces("cluster", Order::DeleteFirst, "The cluster it is in"),
-            Field::replaces("cluster-name", Order::DeleteFirst, "The cluster's name, by which a read finds the group"),
+            Field::replaces("clusterName", Order::DeleteFirst, "The cluster's name, by which a read finds the group"),
             Field::replaces("name", Order::DeleteFirst, "The group's name in EKS"),
             Field::replaces("role", Order::DeleteFirst, "The role of its nodes"),
             Field::replaces("subnets", Order::DeleteFirst, "Where its nodes are"),
-            Field::replaces("ami-type", Order::DeleteFirst, "Operating system and architecture"),
-            Field::replaces("capacity-type", Order::DeleteFirst, "`ON_DEMAND`: what runs here must not be reclaimed"),
-            Field::replaces("instance-type", Order::DeleteFirst, "Instance type, where the launch template has none"),
-            Field::replaces("launch-template", Order::DeleteFirst, "Id of the launch template"),
-            Field::rolls("launch-template-version", "Version of the launch template, a number"),
+            Field::replaces("amiType", Order::DeleteFirst, "Operating system and architecture"),
+            Field::replaces("capacityType", Order::DeleteFirst, "`ON_DEMAND`: what runs here must not be reclaimed"),
+            Field::replaces("instanceType", Order::DeleteFirst, "Instance type, where the launch template has none"),
+            Field::replaces("launchTemplate", Order::DeleteFirst, "Id of the launch template"),
+            Field::rolls("launchTemplateVersion", "Version of the launch template, a number"),
             Field::rolls("version", "Kubernetes minor version of its nodes"),
-            Field::rolls("release-version", "AL2023 release; resolved at creation and kept until the version moves"),
+            Field::rolls("releaseVersion", "AL2023 release; resolved at creation and kept until the version moves"),
             Field::in_place("size", "Smallest, desired and largest number of nodes"),
             Field::in_place("labels", "Node labels"),
             Field::in_place("taints", "Node taints, `key=value:Effect`"),
-            Field::in_place("update-config", "How many nodes may be away during an update"),
+            Field::in_place("updateConfig", "How many nodes may be away during an update"),
             Field::in_place("tags", "Free tags of the group"),
         ],
-        rank: 65,
+        rank: 95,
         custody: Custody::Owned,
         // Create 1m28 to 3m21, delete 2 to 4m12 (public Terraform logs). An update starts a new node for each old one and
         // waits up to 15 min for pods to move (EKS User Guide, "Understand each phase of node updates").
@@ -144,28 +144,28 @@ impl Resource for NodeGroup {
     fn want(&self, facts: &Facts) -> Fields {
         let mut want = Fields::from([
             ("cluster".to_owned(), self.cluster.clone()),
-            ("cluster-name".to_owned(), Value::text(&self.cluster_name)),
+            ("clusterName".to_owned(), Value::text(&self.cluster_name)),
             ("name".to_owned(), Value::text(&self.name)),
             ("role".to_owned(), self.role.clone()),
             ("subnets".to_owned(), Value::set(self.subnets.clone())),
-            ("ami-type".to_owned(), Value::text(self.ami_type)),
-            ("capacity-type".to_owned(), Value::text("ON_DEMAND")),
-            ("launch-template".to_owned(), self.launch_template.clone()),
-            ("launch-template-version".to_owned(), self.launch_template_version.clone()),
+            ("amiType".to_owned(), Value::text(self.ami_type)),
+            ("capacityType".to_owned(), Value::text("ON_DEMAND")),
+            ("launchTemplate".to_owned(), self.launch_template.clone()),
+            ("launchTemplateVersion".to_owned(), self.launch_template_version.clone()),
             ("version".to_owned(), Value::text(&self.version)),
             ("size".to_owned(), size(self.count, self.count, self.count)),
             ("labels".to_owned(), Value::tags(self.labels.clone())),
             ("taints".to_owned(), Value::texts(&self.taints)),
-            ("update-config".to_owned(), Value::tags([("max-unavailable", 1)])),
+            ("updateConfig".to_owned(), Value::tags([("maxUnavailable", 1)])),
             ("tags".to_owned(), Value::tags(self.tags.clone())),
         ]);
         if let Some(instance_type) = &self.instance_type {
-            want.insert("instance-type".to_owned(), Value::text(instance_type));
+            want.insert("instanceType".to_owned(), Value::text(instance_type));
         }
         // The release of a live group of this version, else the one AWS recommends; where neither is known, EKS takes its
         // newest.
         if let Some(release) = facts.get(&release_fact(&self.version, self.ami_type)) {
-            want.insert("release-version".to_owned(), Value::text(release));
+            want.insert("releaseVersion".to_owned(), Value::text(release));
         }
         want
     }
@@ -212,12 +212,12 @@ impl Resource for NodeGroup {
             .nodegroup_name(name)
             .node_role(eks::text(want, "role"))
             .set_subnets(Some(eks::texts(want, "subnets")))
-            .ami_type(eks::text(want, "ami-type").into())
-            .capacity_type(eks::text(want, "capacity-type").into())
-            .set_instance_types(eks::some_text(want, "instance-type").map(|kind| vec![kind]))
+            .ami_type(eks::text(want, "amiType").into())
+            .capacity_type(eks::text(want, "capacityType").into())
+            .set_instance_types(eks::some_text(want, "instanceType").map(|kind| vec![kind]))
             .launch_template(template(want))
             .version(eks::text(want, "version"))
-            .set_release_version(eks::some_text(want, "release-version"))
+            .set_release_version(eks::some_text(want, "releaseVersion"))
             .scaling_config(scaling(want)?)
             .update_config(update_config(want)?)
             .set_labels(Some(eks::entries(want, "labels").into_iter().collect()))
@@ -230,16 +230,10 @@ impl Resource for NodeGroup {
     }
 
     /// Starts one update: first the configuration, then, in the next call, what rolls the nodes.
-    async fn update(
-        cloud: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(cloud: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         eks::retag(cloud, cx, live, want).await?;
         let (cluster, name) = eks::split(&live.id);
-        if eks::changed(changes, &["size", "labels", "taints", "update-config"]) {
+        if eks::changed(changes, &["size", "labels", "taints", "updateConfig"]) {
             let call = cloud
                 .eks
                 .update_nodegroup_config()
@@ -251,7 +245,7 @@ impl Resource for NodeGroup {
                 .set_taints(taints(&eks::texts(want, "taints"), &eks::texts(&live.fields, "taints")));
             return call.send().await.map(drop).map_err(failed("eks:UpdateNodegroupConfig"));
         }
-        if eks::changed(changes, &["version", "release-version", "launch-template-version"]) {
+        if eks::changed(changes, &["version", "releaseVersion", "launchTemplateVersion"]) {
             // All three are said each time: without them EKS would move the image along with a new template version.
             let call = cloud
                 .eks
@@ -259,7 +253,7 @@ impl Resource for NodeGroup {
                 .cluster_name(cluster)
                 .nodegroup_name(name)
                 .version(eks::text(want, "version"))
-                .set_release_version(eks::some_text(want, "release-version"))
+                .set_release_version(eks::some_text(want, "releaseVersion"))
                 .launch_template(template(want));
             call.send().await.map_err(failed("eks:UpdateNodegroupVersion"))?;
         }
@@ -282,8 +276,8 @@ async fn find(cloud: &Cloud, id: &str) -> Read<Option<Live>> {
 
 fn template(want: &Fields) -> sdk::LaunchTemplateSpecification {
     sdk::LaunchTemplateSpecification::builder()
-        .id(eks::text(want, "launch-template"))
-        .version(eks::text(want, "launch-template-version"))
+        .id(eks::text(want, "launchTemplate"))
+        .version(eks::text(want, "launchTemplateVersion"))
         .build()
 }
 
@@ -293,7 +287,8 @@ fn size(min: impl ToString, desired: impl ToString, max: impl ToString) -> Value
 
 fn number(want: &Fields, field: &str, key: &str) -> Result<i32, Failure> {
     let text = want.get(field).and_then(|map| map.get(key)?.as_text()).unwrap_or_default();
-    text.parse().map_err(|_| Failure::fatal("eks:CreateNodegroup", format!("`{field}.{key}` is not a number: `{text}`")))
+    text.parse()
+        .map_err(|_| Failure::fatal("eks:CreateNodegroup", format!("`{field}.{key}` is not a number: `{text}`")))
 }
 
 fn scaling(want: &Fields) -> Result<sdk::NodegroupScalingConfig, Failure> {
@@ -305,7 +300,7 @@ fn scaling(want: &Fields) -> Result<sdk::NodegroupScalingConfig, Failure> {
 }
 
 fn update_config(want: &Fields) -> Result<sdk::NodegroupUpdateConfig, Failure> {
-    let away = number(want, "update-config", "max-unavailable")?;
+    let away = number(want, "updateConfig", "maxUnavailable")?;
     Ok(sdk::NodegroupUpdateConfig::builder().max_unavailable(away).build())
 }
 
@@ -397,7 +392,7 @@ fn live(group: &sdk::Nodegroup) -> Live {
         ("arn", group.nodegroup_arn().unwrap_or_default()),
         ("name", name),
         ("version", version),
-        ("release-version", release),
+        ("releaseVersion", release),
         ("auto-scaling-group", scaling_group.unwrap_or_default()),
     ] {
         if !value.is_empty() {
@@ -407,20 +402,17 @@ fn live(group: &sdk::Nodegroup) -> Live {
     let sizes = group.scaling_config();
     let sized = |size: Option<i32>| size.unwrap_or_default();
     let update = group.update_config();
-    let away = update.and_then(|update| update.max_unavailable()).map(|nodes| ("max-unavailable", nodes));
+    let away = update.and_then(|update| update.max_unavailable()).map(|nodes| ("maxUnavailable", nodes));
     let share = update.and_then(|update| update.max_unavailable_percentage());
-    let share = share.map(|percent| ("max-unavailable-percentage", percent));
+    let share = share.map(|percent| ("maxUnavailablePercentage", percent));
     live.fields = Fields::from([
         ("cluster".to_owned(), Value::text(cluster)),
-        ("cluster-name".to_owned(), Value::text(cluster)),
+        ("clusterName".to_owned(), Value::text(cluster)),
         ("name".to_owned(), Value::text(name)),
         ("role".to_owned(), Value::text(group.node_role().unwrap_or_default())),
         ("subnets".to_owned(), Value::texts(group.subnets())),
-        ("ami-type".to_owned(), Value::text(ami_type)),
-        (
-            "capacity-type".to_owned(),
-            Value::text(group.capacity_type().map_or("ON_DEMAND", sdk::CapacityTypes::as_str)),
-        ),
+        ("amiType".to_owned(), Value::text(ami_type)),
+        ("capacityType".to_owned(), Value::text(group.capacity_type().map_or("ON_DEMAND", sdk::CapacityTypes::as_str))),
         ("version".to_owned(), Value::text(version)),
         (
             "size".to_owned(),
@@ -432,21 +424,21 @@ fn live(group: &sdk::Nodegroup) -> Live {
         ),
         ("labels".to_owned(), Value::tags(group.labels().cloned().unwrap_or_default())),
         ("taints".to_owned(), Value::texts(group.taints().iter().map(taint_text))),
-        ("update-config".to_owned(), Value::tags(away.into_iter().chain(share))),
+        ("updateConfig".to_owned(), Value::tags(away.into_iter().chain(share))),
         ("tags".to_owned(), live.free_tags()),
     ]);
     if let [only] = group.instance_types() {
-        live.fields.insert("instance-type".to_owned(), Value::text(only));
+        live.fields.insert("instanceType".to_owned(), Value::text(only));
     } else if !group.instance_types().is_empty() {
-        live.fields.insert("instance-type".to_owned(), Value::text(group.instance_types().join(",")));
+        live.fields.insert("instanceType".to_owned(), Value::text(group.instance_types().join(",")));
     }
     if let Some(template) = group.launch_template() {
-        live.fields.insert("launch-template".to_owned(), Value::text(template.id().unwrap_or_default()));
+        live.fields.insert("launchTemplate".to_owned(), Value::text(template.id().unwrap_or_default()));
         let number = Value::text(template.version().unwrap_or_default());
-        live.fields.insert("launch-template-version".to_owned(), number);
+        live.fields.insert("launchTemplateVersion".to_owned(), number);
     }
     if !release.is_empty() {
-        live.fields.insert("release-version".to_owned(), Value::text(release));
+        live.fields.insert("releaseVersion".to_owned(), Value::text(release));
         live.facts.insert(release_fact(version, ami_type), release.to_owned());
     }
     live

@@ -52,13 +52,13 @@ impl Resource for PodIdentityAssociation {
         ],
         fields: &[
             Field::replaces("cluster", Order::DeleteFirst, "The cluster it is in"),
-            Field::replaces("cluster-name", Order::DeleteFirst, "The cluster's name, by which a read finds it"),
+            Field::replaces("clusterName", Order::DeleteFirst, "The cluster's name, by which a read finds it"),
             Field::replaces("namespace", Order::DeleteFirst, "Namespace of the service account"),
-            Field::replaces("service-account", Order::DeleteFirst, "The service account"),
+            Field::replaces("serviceAccount", Order::DeleteFirst, "The service account"),
             Field::in_place("role", "ARN of the role its pods get; running pods keep the old one for up to six hours"),
             Field::in_place("tags", "Free tags"),
         ],
-        rank: 61,
+        rank: 92,
         custody: Custody::Owned,
         patience: Patience::INSTANT,
         docs: "Gives the pods of a service account a role, through the Pod Identity agent. Associations that an add-on owns \
@@ -74,9 +74,9 @@ impl Resource for PodIdentityAssociation {
     fn want(&self, _: &Facts) -> Fields {
         Fields::from([
             ("cluster".to_owned(), self.cluster.clone()),
-            ("cluster-name".to_owned(), Value::text(&self.cluster_name)),
+            ("clusterName".to_owned(), Value::text(&self.cluster_name)),
             ("namespace".to_owned(), Value::text(&self.namespace)),
-            ("service-account".to_owned(), Value::text(&self.service_account)),
+            ("serviceAccount".to_owned(), Value::text(&self.service_account)),
             ("role".to_owned(), self.role.clone()),
             ("tags".to_owned(), Value::tags(self.tags.clone())),
         ])
@@ -94,9 +94,9 @@ impl Resource for PodIdentityAssociation {
             .into_iter()
             .flatten()
             .map(|mut live| {
-                let (namespace, account) = (live.text("namespace").to_owned(), live.text("service-account").to_owned());
+                let (namespace, account) = (live.text("namespace").to_owned(), live.text("serviceAccount").to_owned());
                 eks::stand_in(&mut live, scope, |fields| {
-                    eks::text(fields, "namespace") == namespace && eks::text(fields, "service-account") == account
+                    eks::text(fields, "namespace") == namespace && eks::text(fields, "serviceAccount") == account
                 });
                 live
             })
@@ -112,7 +112,7 @@ impl Resource for PodIdentityAssociation {
 
     async fn create(cloud: &Cloud, cx: &Cx, want: &Fields) -> Result<String, Failure> {
         let cluster = eks::text(want, "cluster");
-        let (namespace, account) = (eks::text(want, "namespace"), eks::text(want, "service-account"));
+        let (namespace, account) = (eks::text(want, "namespace"), eks::text(want, "serviceAccount"));
         let call = cloud
             .eks
             .create_pod_identity_association()
@@ -147,13 +147,7 @@ impl Resource for PodIdentityAssociation {
         Err(failure)
     }
 
-    async fn update(
-        cloud: &Cloud,
-        cx: &Cx,
-        live: &Live,
-        want: &Fields,
-        changes: &[Change],
-    ) -> Result<(), Failure> {
+    async fn update(cloud: &Cloud, cx: &Cx, live: &Live, want: &Fields, changes: &[Change]) -> Result<(), Failure> {
         eks::retag(cloud, cx, live, want).await?;
         if !eks::changed(changes, &["role"]) {
             return Ok(());
@@ -191,9 +185,9 @@ fn live(association: &sdk::PodIdentityAssociation) -> Live {
     live.names.insert("arn".to_owned(), association.association_arn().unwrap_or_default().to_owned());
     live.fields = Fields::from([
         ("cluster".to_owned(), Value::text(cluster)),
-        ("cluster-name".to_owned(), Value::text(cluster)),
+        ("clusterName".to_owned(), Value::text(cluster)),
         ("namespace".to_owned(), Value::text(association.namespace().unwrap_or_default())),
-        ("service-account".to_owned(), Value::text(association.service_account().unwrap_or_default())),
+        ("serviceAccount".to_owned(), Value::text(association.service_account().unwrap_or_default())),
         ("role".to_owned(), Value::text(association.role_arn().unwrap_or_default())),
         ("tags".to_owned(), live.free_tags()),
     ]);
