@@ -71,9 +71,9 @@ pub const fn codes() -> &'static [(&'static str, &'static str)] {
 /// The first read that failed for another reason than absence: what could not be looked at is not proven.
 pub async fn aws(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<Vec<Check>, Failure> {
     let (cluster, nodes, interruption) = try_join3(
-        cluster::checks(cloud, spec, id),
-        nodes::checks(cloud, spec, id),
-        interruption::checks(cloud, spec, id),
+        Box::pin(cluster::checks(cloud, spec, id)),
+        Box::pin(nodes::checks(cloud, spec, id)),
+        Box::pin(interruption::checks(cloud, spec, id)),
     )
     .await?;
     Ok(cluster.into_iter().chain(nodes).chain(interruption).collect())

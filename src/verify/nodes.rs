@@ -1,5 +1,7 @@
 //! The node group, the Auto Scaling group that EKS made for it, and the launch template.
 
+#![expect(clippy::redundant_closure_for_method_calls, reason = "a method's path would name an SDK outside its rooms")]
+
 use super::{Check, scope, state};
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::config::Spec;
@@ -10,12 +12,14 @@ use crate::resources::aws::node_group::NodeGroup;
 pub(super) async fn checks(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<Vec<Check>, Failure> {
     let live = NodeGroup::read(cloud, &scope(id), &format!("{}/{SYSTEM}", spec.cluster.name)).await?;
     let (active, word) = state(live.as_ref());
-    let mut checks = vec![Check::new(
-        "verify-node-group",
-        "the system node group is ACTIVE without health issues",
-        active,
-        vec![word],
-    )];
+    let issues = match &live {
+        Some(_) => issues(cloud, &spec.cluster.name).await?,
+        None => Vec::new(),
+    };
+    let title = "the system node group is ACTIVE without health issues";
+    let passed = active && issues.is_empty();
+    let evidence = std::iter::once(word).chain(issues).collect();
+    let mut checks = vec![Check::new("verify-node-group", title, passed, evidence)];
     if let Some(live) = live {
         checks.push(in_service(cloud, &live, usize::from(spec.system_nodes.count)).await?);
         checks.push(template(cloud, &live, &spec.system_nodes.instance_type).await?);
@@ -23,8 +27,24 @@ pub(super) async fn checks(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<
     Ok(checks)
 }
 
+/// Health issues, which a group can have while it is ACTIVE.
+async fn issues(cloud: &Cloud, cluster: &str) -> Result<Vec<String>, Failure> {
+    let call = cloud.eks.describe_nodegroup().cluster_name(cluster).nodegroup_name(SYSTEM);
+    let answer = gone_is_none(call.send().await.map_err(failed("eks:DescribeNodegroup")))?;
+    let health = answer.and_then(|answer| answer.nodegroup?.health);
+    let issues = health.and_then(|health| health.issues).unwrap_or_default();
+    let text = |code: Option<&str>, message: Option<&str>| {
+        format!("{}: {}", code.unwrap_or("issue"), message.unwrap_or("no message"))
+    };
+    Ok(issues.iter().map(|issue| text(issue.code().map(|code| code.as_str()), issue.message())).collect())
+}
+
 async fn in_service(cloud: &Cloud, live: &Live, wanted: usize) -> Result<Check, Failure> {
     let name = live.name("auto-scaling-group");
+    if name.is_empty() {
+        let evidence = vec!["EKS names no Auto Scaling group for it".to_owned()];
+        return Ok(Check::new("verify-system-nodes", "all system nodes are in service", false, evidence));
+    }
     let call = cloud.autoscaling.describe_auto_scaling_groups().auto_scaling_group_names(name);
     let answer = call.send().await.map_err(failed("autoscaling:DescribeAutoScalingGroups"))?;
     let instances = answer.auto_scaling_groups().iter().flat_map(|group| group.instances());

@@ -151,13 +151,13 @@ impl Resource for AccessEntry {
         let id = eks::inside(cluster, principal);
         match call.send().await.map_err(failed("eks:CreateAccessEntry")) {
             Ok(_) => {}
-            Err(failure) if failure.class == Class::Exists => match find(cloud, &id).await? {
+            Err(failure) if is_taken(&failure) => match find(cloud, &id).await? {
                 Some(live) if eks::owned_by(cx, &live) => {}
                 // An entry that EKS made by itself for a node role of ours: nobody else's, so it is taken over.
                 Some(live) if made_by_eks(&live, &cx.environment) && live.text("type") == kind => {
                     eks::retag(cloud, cx, &live, want).await?;
                 }
-                _ => return Err(failure),
+                _ => return Err(Failure { class: Class::Exists, ..failure }),
             },
             Err(failure) => return Err(failure),
         }
@@ -188,6 +188,12 @@ impl Resource for AccessEntry {
         let call = cloud.eks.delete_access_entry().cluster_name(cluster).principal_arn(principal);
         gone_is_none(call.send().await.map_err(failed("eks:DeleteAccessEntry"))).map(drop)
     }
+}
+
+/// Whether a create found an entry there already. EKS says "already in use" of it, which is not the passing kind of in use:
+/// there is no other reason for that code here.
+fn is_taken(failure: &Failure) -> bool {
+    failure.class == Class::Exists || failure.code == "ResourceInUseException"
 }
 
 /// Whether EKS made this entry by itself, for a node role that is ours: it has no tags, is not of a person, and its

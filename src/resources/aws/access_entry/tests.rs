@@ -52,3 +52,15 @@ fn only_an_untagged_entry_of_a_node_role_of_ours_counts_as_made_by_eks() {
     tagged.tags.insert("team".to_owned(), "web".to_owned());
     assert!(!made_by_eks(&tagged, "prod"));
 }
+
+#[test]
+fn an_entry_in_use_is_there_already_and_not_a_reason_to_wait() {
+    let failure = |class, code: &str| Failure {
+        class,
+        call: "eks:CreateAccessEntry".to_owned(),
+        code: code.to_owned(),
+        message: "The specified access entry resource is already in use on this cluster.".to_owned(),
+    };
+    assert!(is_taken(&failure(Class::Passing, "ResourceInUseException")));
+    assert!(!is_taken(&failure(Class::Throttled, "ThrottlingException")));
+}
