@@ -57,6 +57,7 @@ pub fn control_plane(
 
 /// Adds the access entries, the add-ons, the system nodes and Pod Identity associations; gives the node group. `launch_template` is its id
 /// and its version number; the template leaves the instance type, which comes third, to the group.
+#[expect(clippy::too_many_arguments, reason = "each is what another part of the model hands over; called once")]
 pub fn nodes_and_addons(
     graph: &mut Graph<Cloud>,
     spec: &Spec,

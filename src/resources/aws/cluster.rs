@@ -429,7 +429,10 @@ fn live(cluster: sdk::Cluster) -> Live {
     // EKS's own default where it says nothing: EXTENDED.
     let policy = cluster.upgrade_policy().and_then(|policy| policy.support_type());
     set("upgradePolicy", Value::text(policy.map_or("EXTENDED", sdk::SupportType::as_str)));
-    let shift = cluster.zonal_shift_config().and_then(|shift| shift.enabled()).unwrap_or_default();
+    let shift = cluster
+        .zonal_shift_config()
+        .and_then(aws_sdk_eks::types::ZonalShiftConfigResponse::enabled)
+        .unwrap_or_default();
     set("zonalShift", Value::text(shift));
     set("deletionProtection", Value::text(cluster.deletion_protection().unwrap_or_default()));
     set("tags", live.free_tags());

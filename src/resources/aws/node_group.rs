@@ -402,8 +402,10 @@ fn live(group: &sdk::Nodegroup) -> Live {
     let sizes = group.scaling_config();
     let sized = |size: Option<i32>| size.unwrap_or_default();
     let update = group.update_config();
-    let away = update.and_then(|update| update.max_unavailable()).map(|nodes| ("maxUnavailable", nodes));
-    let share = update.and_then(|update| update.max_unavailable_percentage());
+    let away = update
+        .and_then(aws_sdk_eks::types::NodegroupUpdateConfig::max_unavailable)
+        .map(|nodes| ("maxUnavailable", nodes));
+    let share = update.and_then(aws_sdk_eks::types::NodegroupUpdateConfig::max_unavailable_percentage);
     let share = share.map(|percent| ("maxUnavailablePercentage", percent));
     live.fields = Fields::from([
         ("cluster".to_owned(), Value::text(cluster)),
@@ -417,9 +419,9 @@ fn live(group: &sdk::Nodegroup) -> Live {
         (
             "size".to_owned(),
             size(
-                sized(sizes.and_then(|sizes| sizes.min_size())),
-                sized(sizes.and_then(|sizes| sizes.desired_size())),
-                sized(sizes.and_then(|sizes| sizes.max_size())),
+                sized(sizes.and_then(aws_sdk_eks::types::NodegroupScalingConfig::min_size)),
+                sized(sizes.and_then(aws_sdk_eks::types::NodegroupScalingConfig::desired_size)),
+                sized(sizes.and_then(aws_sdk_eks::types::NodegroupScalingConfig::max_size)),
             ),
         ),
         ("labels".to_owned(), Value::tags(group.labels().cloned().unwrap_or_default())),

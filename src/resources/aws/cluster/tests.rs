@@ -126,7 +126,7 @@ fn log_types_that_are_not_wanted_are_switched_off_by_name() {
         .cluster_logging()
         .iter()
         .filter(|setup| setup.enabled() == Some(false))
-        .flat_map(|s| s.types())
+        .flat_map(sdk::LogSetup::types)
         .collect();
     assert_eq!(off.len(), 4);
     assert!(!off.contains(&&sdk::LogType::Audit));
