@@ -13,3 +13,4 @@ pub mod problem;
 pub mod resources;
 pub mod sandbox;
 pub mod view;
+pub mod verify;

@@ -9,6 +9,7 @@
 //! | `karpenter.rs` | `karpenter/` | controller role, its policies by chart version, node role |
 
 pub mod network;
+pub mod cluster;
 pub mod parts;
 pub mod subnets;
 pub mod identity;

@@ -25,6 +25,13 @@ pub mod iam_role;
 pub mod oidc_provider;
 pub mod service_linked_role;
 pub mod sqs_queue;
+pub mod access_entry;
+pub mod addon;
+pub mod cluster;
+mod eks;
+pub mod facts;
+pub mod node_group;
+pub mod pod_identity_association;
 
 use crate::cloud::Cloud;
 use crate::engine::{AnyKind, kind};
@@ -51,4 +58,9 @@ pub static KINDS: &[&dyn AnyKind<Cloud>] = &[
     kind::<oidc_provider::OidcProvider>(),
     kind::<service_linked_role::ServiceLinkedRole>(),
     kind::<sqs_queue::SqsQueue>(),
+    kind::<node_group::NodeGroup>(),
+    kind::<addon::Addon>(),
+    kind::<pod_identity_association::PodIdentityAssociation>(),
+    kind::<access_entry::AccessEntry>(),
+    kind::<cluster::Cluster>(),
 ];

@@ -1,0 +1,97 @@
+//! Proof that an environment works: the half of it that AWS can tell. Every check carries its evidence, and what to do
+//! when it fails; [`codes`] lists them all.
+//!
+//! | file | what it looks at |
+//! |---|---|
+//! | `cluster.rs` | control plane, add-ons, access entries |
+//! | `nodes.rs` | node group, its Auto Scaling group and launch template |
+//! | `interruption.rs` | queue, its policy, the rules that feed it |
+
+mod cluster;
+mod interruption;
+mod nodes;
+
+use futures_util::future::try_join3;
+
+use crate::cloud::Cloud;
+use crate::config::Spec;
+use crate::engine::{Failure, Live, Ready, Scope};
+use crate::model::Identity;
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// A kebab word of [`codes`].
+    pub code: &'static str,
+    /// What is claimed.
+    pub title: String,
+    /// Whether it holds.
+    pub passed: bool,
+    /// What was seen, one fact each.
+    pub evidence: Vec<String>,
+    /// What to do when it does not hold.
+    pub help: &'static str,
+}
+
+impl Check {
+    fn new(code: &'static str, title: impl Into<String>, passed: bool, evidence: Vec<String>) -> Self {
+        let help = CODES.iter().find(|(known, _)| *known == code).map_or("", |(_, help)| *help);
+        Self { code, title: title.into(), passed, evidence, help }
+    }
+}
+
+const CODES: [(&str, &str); 10] = [
+    ("verify-cluster-active", "see `aws eks describe-cluster`; a FAILED control plane has to be made again"),
+    ("verify-cluster-version", "run `rem-ci plan`: the version in the file and the live one differ"),
+    ("verify-endpoint-access", "run `rem-ci plan` and apply it: who reaches the API server is not what the file says"),
+    ("verify-logging", "run `rem-ci plan` and apply it: audit trails are missing until then"),
+    ("verify-addon-healthy", "read the issues above; `rem-ci diagnose` looks at the add-on's pods"),
+    (
+        "verify-node-group",
+        "read the health issues above; capacity and launch template errors pass when their cause does",
+    ),
+    (
+        "verify-system-nodes",
+        "see the Auto Scaling group's activities: instances fail to start, or the size was changed by hand",
+    ),
+    ("verify-launch-template", "run `rem-ci plan` and apply it: nodes are made from an unsafe or foreign template"),
+    ("verify-interruption", "run `rem-ci plan` and apply it: spot interruptions do not reach Karpenter until then"),
+    ("verify-node-access", "run `rem-ci plan` and apply it: nodes of this role cannot join until then"),
+];
+
+/// Every code of this room with what to do about it, for `rem-ci explain`.
+#[must_use]
+pub const fn codes() -> &'static [(&'static str, &'static str)] {
+    &CODES
+}
+
+/// Looks at everything AWS can tell of an environment, in parallel. Reads only.
+///
+/// # Errors
+/// The first read that failed for another reason than absence: what could not be looked at is not proven.
+pub async fn aws(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<Vec<Check>, Failure> {
+    let (cluster, nodes, interruption) = try_join3(
+        Box::pin(cluster::checks(cloud, spec, id)),
+        Box::pin(nodes::checks(cloud, spec, id)),
+        Box::pin(interruption::checks(cloud, spec, id)),
+    )
+    .await?;
+    Ok(cluster.into_iter().chain(nodes).chain(interruption).collect())
+}
+
+/// The scope of reads by id.
+fn scope(id: &Identity) -> Scope {
+    Scope { environment: id.environment.clone(), stack: id.stack.clone(), wanted: Vec::new(), after_incomplete: false }
+}
+
+/// Whether a thing is there and ready, with AWS's words for it.
+fn state(live: Option<&Live>) -> (bool, String) {
+    match live.map(|live| &live.ready) {
+        None => (false, "it does not exist".to_owned()),
+        Some(Ready::Yes) => (true, "ACTIVE".to_owned()),
+        Some(Ready::NotYet(why) | Ready::Leaving(why) | Ready::Never(why)) => (false, why.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests;
