@@ -130,7 +130,7 @@ async fn connection(stream: TcpStream, sandbox: Sandbox, mut stopped: watch::Rec
     // Errors of a connection are the client's to see: it is gone, or an injected fault has cut it.
     tokio::select! {
         _ = connection.as_mut() => {}
-        _ = stopped.wait_for(|stop| *stop) => {
+        () = async { drop(stopped.wait_for(|stop| *stop).await) } => {
             connection.as_mut().graceful_shutdown();
             connection.await.ok();
         }

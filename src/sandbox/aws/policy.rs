@@ -70,9 +70,10 @@ fn principal(statement: &Json, who: Who<'_>) -> bool {
     }
     match who {
         Who::Service(service) => items(&named["Service"]).iter().any(|name| *name == service),
-        Who::Principal { arn, account } => items(&named["AWS"]).iter().filter_map(|name| name.as_str()).any(|name| {
-            name == "*" || name == arn || name == account || name.ends_with(&format!("::{account}:root"))
-        }),
+        Who::Principal { arn, account } => items(&named["AWS"])
+            .iter()
+            .filter_map(|name| name.as_str())
+            .any(|name| name == "*" || name == arn || name == account || name.ends_with(&format!("::{account}:root"))),
     }
 }
 
@@ -101,8 +102,7 @@ fn conditions(block: &Json, context: &[(&str, &str)]) -> bool {
 }
 
 fn condition(operator: &str, have: Option<&str>, wanted: &[&Json]) -> bool {
-    let (operator, optional) =
-        operator.strip_suffix("IfExists").map_or((operator, false), |operator| (operator, true));
+    let (operator, optional) = operator.strip_suffix("IfExists").map_or((operator, false), |operator| (operator, true));
     let texts: Vec<String> =
         wanted.iter().map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect();
     if operator == "Null" {

@@ -133,13 +133,31 @@ const S3_BUCKET: &[(&str, &str, &str)] = &[
 
 /// Words that make another operation of a request than its method says, none of which is simulated.
 const S3_UNKNOWN: &[&str] = &[
-    "accelerate", "acl", "attributes", "cors", "delete", "legal-hold", "logging", "notification", "object-lock",
-    "policyStatus", "replication", "requestPayment", "restore", "retention", "select", "tagging", "torrent", "uploadId",
-    "uploads", "website",
+    "accelerate",
+    "acl",
+    "attributes",
+    "cors",
+    "delete",
+    "legal-hold",
+    "logging",
+    "notification",
+    "object-lock",
+    "policyStatus",
+    "replication",
+    "requestPayment",
+    "restore",
+    "retention",
+    "select",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "website",
 ];
 
 fn not_implemented() -> Fault {
-    Fault::new("NotImplemented", "A header or query you provided implies functionality that is not implemented").status(501)
+    Fault::new("NotImplemented", "A header or query you provided implies functionality that is not implemented")
+        .status(501)
 }
 
 /// S3 in path style or with the bucket as the host's first label; `{"Bucket", "Key"}` and the query become parameters.

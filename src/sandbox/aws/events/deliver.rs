@@ -30,7 +30,10 @@ pub(super) fn put_events(here: &mut Here<'_>, params: &Json) -> Answer {
 fn put_event(here: &mut Here<'_>, entry: &Json) -> Result<String, (&'static str, String)> {
     for key in ["Source", "DetailType", "Detail"] {
         if text(entry, key).is_empty() {
-            return Err(("InvalidArgument", format!("Parameter {key} is not valid. Reason: {key} is a required argument.")));
+            return Err((
+                "InvalidArgument",
+                format!("Parameter {key} is not valid. Reason: {key} is a required argument."),
+            ));
         }
     }
     if text(entry, "Source").starts_with("aws.") {

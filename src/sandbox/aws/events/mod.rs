@@ -67,7 +67,11 @@ fn name(params: &Json, key: &str) -> Result<String, Fault> {
     let name = text(params, key);
     let well = (1..=64).contains(&name.len())
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || ".-_".contains(letter));
-    if well { Ok(name.to_owned()) } else { Err(validation(format!("Value '{name}' at '{key}' failed to satisfy constraint"))) }
+    if well {
+        Ok(name.to_owned())
+    } else {
+        Err(validation(format!("Value '{name}' at '{key}' failed to satisfy constraint")))
+    }
 }
 
 fn rule<'a>(here: &'a mut Here<'_>, params: &Json, key: &str) -> Result<&'a mut Rule, Fault> {
@@ -212,7 +216,9 @@ fn put(here: &mut Here<'_>, params: &Json) -> Answer {
             Fault::new("InvalidEventPatternException", format!("Event pattern is not valid. Reason: {why}"))
         })?;
     }
-    if !schedule.is_empty() && !(["rate(", "cron("].iter().any(|word| schedule.starts_with(word)) && schedule.ends_with(')')) {
+    if !schedule.is_empty()
+        && !(["rate(", "cron("].iter().any(|word| schedule.starts_with(word)) && schedule.ends_with(')'))
+    {
         return Err(validation("Parameter ScheduleExpression is not valid."));
     }
     let state = match text(params, "State") {

@@ -33,7 +33,11 @@ fn check_object(pattern: &Json) -> Result<(), String> {
 
 fn check_matcher(matcher: &Json) -> Result<(), String> {
     let Json::Object(fields) = matcher else {
-        return if matcher.is_array() { Err("Match value must be String, number, true, false, or null".to_owned()) } else { Ok(()) };
+        return if matcher.is_array() {
+            Err("Match value must be String, number, true, false, or null".to_owned())
+        } else {
+            Ok(())
+        };
     };
     let known = ["prefix", "suffix", "anything-but", "exists", "numeric", "equals-ignore-case", "wildcard"];
     match (fields.len(), fields.keys().next()) {
@@ -70,7 +74,9 @@ fn field(matcher: &Json, have: Option<&Json>) -> bool {
     }
     match have {
         None => false,
-        Some(Json::Array(items)) if matcher.get("anything-but").is_some() => items.iter().all(|item| one(matcher, item)),
+        Some(Json::Array(items)) if matcher.get("anything-but").is_some() => {
+            items.iter().all(|item| one(matcher, item))
+        }
         Some(Json::Array(items)) => items.iter().any(|item| one(matcher, item)),
         Some(value) => one(matcher, value),
     }
@@ -83,14 +89,18 @@ fn one(matcher: &Json, have: &Json) -> bool {
     let ignoring_case = want.get("equals-ignore-case").and_then(Json::as_str);
     let is_text = have.is_string();
     match name.as_str() {
-        "prefix" => is_text && ignoring_case.map_or_else(
-            || text.starts_with(wanted),
-            |start| text.to_lowercase().starts_with(&start.to_lowercase()),
-        ),
-        "suffix" => is_text && ignoring_case.map_or_else(
-            || text.ends_with(wanted),
-            |end| text.to_lowercase().ends_with(&end.to_lowercase()),
-        ),
+        "prefix" => {
+            is_text
+                && ignoring_case.map_or_else(
+                    || text.starts_with(wanted),
+                    |start| text.to_lowercase().starts_with(&start.to_lowercase()),
+                )
+        }
+        "suffix" => {
+            is_text
+                && ignoring_case
+                    .map_or_else(|| text.ends_with(wanted), |end| text.to_lowercase().ends_with(&end.to_lowercase()))
+        }
         "equals-ignore-case" => is_text && text.to_lowercase() == wanted.to_lowercase(),
         "wildcard" => is_text && like(&wanted.replace('?', "\u{0}"), &text.replace('?', "\u{0}")),
         "anything-but" => match want {
@@ -153,7 +163,16 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern() {
-        for text in ["", "[]", "{}", r#"{"a":"b"}"#, r#"{"a":[]}"#, r#"{"a":{}}"#, r#"{"a":[{"near":"b"}]}"#, r#"{"a":[["b"]]}"#] {
+        for text in [
+            "",
+            "[]",
+            "{}",
+            r#"{"a":"b"}"#,
+            r#"{"a":[]}"#,
+            r#"{"a":{}}"#,
+            r#"{"a":[{"near":"b"}]}"#,
+            r#"{"a":[["b"]]}"#,
+        ] {
             assert!(check(text).is_err(), "{text}");
         }
         assert!(check(r#"{"a":["b",{"prefix":"c"}],"d":{"e":[null]}}"#).is_ok());

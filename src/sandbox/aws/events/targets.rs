@@ -19,13 +19,17 @@ pub(super) fn put(here: &mut Here<'_>, params: &Json) -> Answer {
         let id = name(target, "Id")?;
         let arn = text(target, "Arn");
         if !arn.starts_with("arn:") {
-            return Err(validation(format!("Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.")));
+            return Err(validation(format!(
+                "Parameter {arn} is not valid. Reason: Provided Arn is not in correct format."
+            )));
         }
         if seen.contains(&id) {
             return Err(validation(format!("Duplicate target id {id}")));
         }
         if !target["InputTransformer"].is_null() {
-            return Err(Fault::new("UnknownOperationException", "the sandbox does not simulate InputTransformer").status(501));
+            return Err(
+                Fault::new("UnknownOperationException", "the sandbox does not simulate InputTransformer").status(501)
+            );
         }
         seen.push(id);
     }

@@ -119,7 +119,13 @@ fn a_matching_event_reaches_the_queue() {
     // A service may use its own source.
     let now = trial.now;
     region::with_here(&mut trial.state, now, "123456789012", "us-east-1", "", |here| {
-        super::emit(here, "aws.ec2", "EC2 Spot Instance Interruption Warning", &json!([]), &json!({ "instance-id": "i-1" }))
+        super::emit(
+            here,
+            "aws.ec2",
+            "EC2 Spot Instance Interruption Warning",
+            &json!([]),
+            &json!({ "instance-id": "i-1" }),
+        )
     });
     let got = trial.good("sqs", "ReceiveMessage", json!({ "QueueUrl": url, "MaxNumberOfMessages": 10 }));
     let bodies: Vec<Json> = got["Messages"]

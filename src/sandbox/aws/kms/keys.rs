@@ -67,7 +67,10 @@ pub(super) fn create(here: &mut Here<'_>, params: &Json) -> Answer {
         && ["", "AWS_KMS"].contains(&text(params, "Origin"))
         && params["MultiRegion"].as_bool() != Some(true);
     if !plain {
-        return Err(Fault::new("UnsupportedOperationException", "the sandbox simulates symmetric encryption keys only"));
+        return Err(Fault::new(
+            "UnsupportedOperationException",
+            "the sandbox simulates symmetric encryption keys only",
+        ));
     }
     let policy = match text(params, "Policy") {
         "" => default_policy(here),

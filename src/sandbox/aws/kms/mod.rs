@@ -157,7 +157,10 @@ fn own<'a>(here: &'a mut Here<'_>, params: &Json) -> Result<(String, &'a mut Key
     let account = here.account.to_owned();
     let (id, key) = find(here, params)?;
     if key.managed {
-        return Err(Fault::new("AccessDeniedException", format!("{account} may not change the AWS managed key {}", key.arn)));
+        return Err(Fault::new(
+            "AccessDeniedException",
+            format!("{account} may not change the AWS managed key {}", key.arn),
+        ));
     }
     Ok((id, key))
 }
@@ -188,7 +191,9 @@ pub fn handle(here: &mut Here<'_>, call: &Call) -> Answer {
         "ListAliases" => aliases::list(here, params),
         "EnableKeyRotation" => {
             let days = match params["RotationPeriodInDays"].as_i64() {
-                Some(days) if !(90..=2560).contains(&days) => return Err(validation("RotationPeriodInDays must be 90 to 2560")),
+                Some(days) if !(90..=2560).contains(&days) => {
+                    return Err(validation("RotationPeriodInDays must be 90 to 2560"));
+                }
                 other => other.unwrap_or(365),
             };
             let (_, key) = own(here, params)?;

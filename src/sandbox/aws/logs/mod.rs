@@ -11,9 +11,8 @@ use crate::sandbox::state::Millis;
 use crate::sandbox::wire::{Answer, Call, Fault};
 
 /// Days that PutRetentionPolicy allows.
-const RETENTION: &[i64] = &[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+const RETENTION: &[i64] =
+    &[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// The service's state.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -66,7 +65,11 @@ fn named(params: &Json) -> Result<String, Fault> {
     let name = text(params, "logGroupName");
     let well = (1..=512).contains(&name.len())
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || ".-_/#".contains(letter));
-    if well { Ok(name.to_owned()) } else { Err(invalid(format!("Value '{name}' at 'logGroupName' failed to satisfy constraint"))) }
+    if well {
+        Ok(name.to_owned())
+    } else {
+        Err(invalid(format!("Value '{name}' at 'logGroupName' failed to satisfy constraint")))
+    }
 }
 
 fn group<'a>(here: &'a mut Here<'_>, params: &Json) -> Result<&'a mut Group, Fault> {
@@ -119,9 +122,9 @@ fn check_key(here: &Here<'_>, name: &str, key: &str) -> Result<(), Fault> {
         ("aws:sourceaccount", here.account),
     ];
     let who = [policy::Who::Service(&service), policy::Who::Service("logs.amazonaws.com")];
-    let allowed = who.iter().any(|who| {
-        policy::judge(&document, *who, "kms:GenerateDataKey", "*", &context) == policy::Verdict::Allow
-    });
+    let allowed = who
+        .iter()
+        .any(|who| policy::judge(&document, *who, "kms:GenerateDataKey", "*", &context) == policy::Verdict::Allow);
     if allowed { Ok(()) } else { Err(refused()) }
 }
 
@@ -227,9 +230,12 @@ fn describe(here: &Here<'_>, params: &Json) -> Answer {
         Some(_) => return Err(invalid("limit must be between 1 and 50")),
         None => 50,
     };
-    let found = here.region.logs.groups.iter().filter(|(name, _)| {
-        name.starts_with(prefix) && name.to_lowercase().contains(&part.to_lowercase())
-    });
+    let found = here
+        .region
+        .logs
+        .groups
+        .iter()
+        .filter(|(name, _)| name.starts_with(prefix) && name.to_lowercase().contains(&part.to_lowercase()));
     let shown: Vec<Json> = found
         .map(|(name, group)| {
             let mut shown = json!({

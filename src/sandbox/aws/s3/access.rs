@@ -53,8 +53,11 @@ pub(super) fn check(here: &Here<'_>, call: &Call) -> Result<(), Fault> {
     let home = format!("arn:{}:s3:::{bucket}", here.partition());
     let resource = if key.is_empty() { home } else { format!("{home}/{key}") };
     let arn = principal(here.caller);
-    let mut context =
-        vec![("aws:principalarn", arn.as_str()), ("aws:principalaccount", here.account), ("aws:securetransport", "true")];
+    let mut context = vec![
+        ("aws:principalarn", arn.as_str()),
+        ("aws:principalaccount", here.account),
+        ("aws:securetransport", "true"),
+    ];
     for (name, condition) in [("if-none-match", "s3:if-none-match"), ("if-match", "s3:if-match")] {
         if let Some(value) = header(call, name) {
             context.push((condition, value));

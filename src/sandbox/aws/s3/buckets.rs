@@ -19,17 +19,23 @@ const SETTINGS: &[(&str, [&str; 3], Result<&str, &str>)] = &[
     (
         "encryption",
         ["GetBucketEncryption", "PutBucketEncryption", "DeleteBucketEncryption"],
-        Ok("<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>"),
+        Ok(
+            "<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault><BucketKeyEnabled>false</BucketKeyEnabled></Rule></ServerSideEncryptionConfiguration>",
+        ),
     ),
     (
         "publicAccessBlock",
         ["GetPublicAccessBlock", "PutPublicAccessBlock", "DeletePublicAccessBlock"],
-        Ok("<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>"),
+        Ok(
+            "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>true</BlockPublicPolicy><RestrictPublicBuckets>true</RestrictPublicBuckets></PublicAccessBlockConfiguration>",
+        ),
     ),
     (
         "ownershipControls",
         ["GetBucketOwnershipControls", "PutBucketOwnershipControls", "DeleteBucketOwnershipControls"],
-        Ok("<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>"),
+        Ok(
+            "<OwnershipControls><Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule></OwnershipControls>",
+        ),
     ),
 ];
 
@@ -69,7 +75,8 @@ pub(super) fn handle(here: &mut Here<'_>, call: &Call) -> Answer {
             Ok(json!({}))
         }
         "PutBucketVersioning" => {
-            let status = element(&call.body, "Status").filter(|status| ["Enabled", "Suspended"].contains(&status.as_str()));
+            let status =
+                element(&call.body, "Status").filter(|status| ["Enabled", "Suspended"].contains(&status.as_str()));
             let bucket = find(here, call)?;
             bucket.versioning = status.ok_or_else(malformed)?;
             Ok(json!({}))
@@ -84,7 +91,10 @@ pub(super) fn handle(here: &mut Here<'_>, call: &Call) -> Answer {
 }
 
 fn malformed() -> Fault {
-    Fault::new("MalformedXML", "The XML you provided was not well-formed or did not validate against our published schema")
+    Fault::new(
+        "MalformedXML",
+        "The XML you provided was not well-formed or did not validate against our published schema",
+    )
 }
 
 fn setting(here: &mut Here<'_>, call: &Call, operation: &str) -> Answer {
@@ -126,7 +136,9 @@ fn create(here: &mut Here<'_>, call: &Call) -> Answer {
     }
     let place = element(&call.body, "LocationConstraint").unwrap_or_else(|| "us-east-1".to_owned());
     if place != here.name {
-        let why = format!("The {place} location constraint is incompatible for the region specific endpoint this request was sent to.");
+        let why = format!(
+            "The {place} location constraint is incompatible for the region specific endpoint this request was sent to."
+        );
         return Err(Fault::new("IllegalLocationConstraintException", why));
     }
     let answer = json!({ "headers": { "location": format!("/{name}") } });

@@ -20,8 +20,7 @@ fn bad_digest(name: &str) -> Fault {
 pub(super) fn body(call: &Call) -> Result<Bytes, Fault> {
     let chunked = header(call, "content-encoding").is_some_and(|value| value.contains("aws-chunked"))
         || header(call, "x-amz-content-sha256").is_some_and(|value| value.starts_with("STREAMING-"));
-    let (content, trailers) =
-        if chunked { decode(&call.body)? } else { (call.body.clone(), Vec::new()) };
+    let (content, trailers) = if chunked { decode(&call.body)? } else { (call.body.clone(), Vec::new()) };
     let length = header(call, "x-amz-decoded-content-length").and_then(|length| length.parse::<usize>().ok());
     if chunked && length.is_some_and(|length| length != content.len()) {
         return Err(incomplete());

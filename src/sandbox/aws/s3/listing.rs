@@ -23,7 +23,11 @@ fn size(params: &Json) -> Result<usize, Fault> {
 }
 
 fn encoded(params: &Json, value: &str) -> String {
-    if text(params, "encoding-type") == "url" { utf8_percent_encode(value, PLAIN).to_string() } else { value.to_owned() }
+    if text(params, "encoding-type") == "url" {
+        utf8_percent_encode(value, PLAIN).to_string()
+    } else {
+        value.to_owned()
+    }
 }
 
 fn shown(params: &Json, key: &str, version: &Version) -> Json {
@@ -77,7 +81,11 @@ pub(super) fn objects(here: &mut Here<'_>, call: &Call) -> Answer {
     });
     for (key, name) in [("delimiter", "Delimiter"), ("start-after", "StartAfter"), ("encoding-type", "EncodingType")] {
         if !text(params, key).is_empty() {
-            result[name] = json!(if key == "encoding-type" { text(params, key).to_owned() } else { encoded(params, text(params, key)) });
+            result[name] = json!(if key == "encoding-type" {
+                text(params, key).to_owned()
+            } else {
+                encoded(params, text(params, key))
+            });
         }
     }
     result["Contents"] = json!(contents);

@@ -33,7 +33,11 @@ fn matches(wanted: &str, etag: &str) -> bool {
 fn demand(call: &Call, have: Option<&Version>) -> Result<(), Fault> {
     if let Some(wanted) = header(call, "if-none-match") {
         if wanted != "*" {
-            return Err(Fault::new("NotImplemented", "A header you provided implies functionality that is not implemented").status(501));
+            return Err(Fault::new(
+                "NotImplemented",
+                "A header you provided implies functionality that is not implemented",
+            )
+            .status(501));
         }
         if have.is_some() {
             return Err(precondition("If-None-Match"));
@@ -108,7 +112,9 @@ pub(super) fn get(here: &mut Here<'_>, call: &Call, with_body: bool) -> Answer {
         found.ok_or_else(|| Fault::new("NoSuchVersion", "The specified version does not exist.").status(404))?
     };
     if version.marker {
-        return Err(Fault::new("MethodNotAllowed", "The specified method is not allowed against this resource.").status(405));
+        return Err(
+            Fault::new("MethodNotAllowed", "The specified method is not allowed against this resource.").status(405)
+        );
     }
     if header(call, "if-match").is_some_and(|wanted| !matches(wanted, &version.etag)) {
         return Err(precondition("If-Match"));

@@ -71,9 +71,9 @@ pub(super) fn send(here: &mut Here<'_>, params: &Json) -> Answer {
 /// Long polling does not wait here: the region has no timer of its own, so an empty answer comes at once.
 pub(super) fn receive(here: &mut Here<'_>, params: &Json) -> Answer {
     let number = |key: &str, least: i64, most: i64| match params[key].as_i64() {
-        Some(number) if !(least..=most).contains(&number) => {
-            Err(invalid(format!("Value {number} for parameter {key} is invalid. Reason: Must be between {least} and {most}.")))
-        }
+        Some(number) if !(least..=most).contains(&number) => Err(invalid(format!(
+            "Value {number} for parameter {key} is invalid. Reason: Must be between {least} and {most}."
+        ))),
         other => Ok(other),
     };
     let most = usize::try_from(number("MaxNumberOfMessages", 1, 10)?.unwrap_or(1)).unwrap_or(1);
@@ -120,7 +120,10 @@ pub(super) fn delete(here: &mut Here<'_>, params: &Json) -> Answer {
     let (_, queue) = find(here, params)?;
     let well = handle.len() == 32 && handle.chars().all(|digit| digit.is_ascii_hexdigit());
     if !well {
-        return Err(Fault::new("ReceiptHandleIsInvalid", format!("The input receipt handle \"{handle}\" is not valid.")));
+        return Err(Fault::new(
+            "ReceiptHandleIsInvalid",
+            format!("The input receipt handle \"{handle}\" is not valid."),
+        ));
     }
     // A handle of an earlier receive, or of a message that is gone, succeeds and does nothing (DeleteMessage).
     queue.messages.retain(|message| message.receipt.as_deref() != Some(&handle));

@@ -188,7 +188,8 @@ fn create(here: &mut Here<'_>, params: &Json) -> Answer {
         ));
     }
     let known = here.due(0.0, 1.0);
-    let mut queue = Queue { created: here.now, modified: here.now, known, tags: map(params, "tags"), ..Queue::default() };
+    let mut queue =
+        Queue { created: here.now, modified: here.now, known, tags: map(params, "tags"), ..Queue::default() };
     attributes::set(&mut queue, wanted);
     here.region.sqs.queues.insert(name.clone(), queue);
     here.span(name.clone(), [], known);

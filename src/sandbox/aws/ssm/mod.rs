@@ -134,7 +134,8 @@ pub fn handle(here: &mut Here<'_>, call: &Call) -> Answer {
     match call.operation.as_str() {
         "GetParameter" => {
             let name = text(&call.params, "Name");
-            let found = parameter(here, name).ok_or_else(|| Fault::new("ParameterNotFound", format!("Parameter {name} not found.")))?;
+            let found = parameter(here, name)
+                .ok_or_else(|| Fault::new("ParameterNotFound", format!("Parameter {name} not found.")))?;
             Ok(json!({ "Parameter": found }))
         }
         "GetParameters" => {
