@@ -14,12 +14,16 @@ use super::wire;
 pub fn line(request: &Request<Bytes>) -> Option<String> {
     let call = wire::parse(request).ok()?;
     // Signatures are of no use to the check, and a real one would be nobody's business.
-    let headers: Map<String, Json> = call
+    let mut headers: Map<String, Json> = call
         .headers
         .iter()
         .filter(|(name, _)| name != "authorization" && name != "x-amz-security-token")
         .map(|(name, value)| (name.clone(), json!(value)))
         .collect();
+    // In process the host is in the URI alone; S3 says its bucket there.
+    if let (false, Some(host)) = (headers.contains_key("host"), request.uri().host()) {
+        headers.insert("host".to_owned(), json!(host));
+    }
     let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
     let line = json!({
         "service": call.service,
@@ -51,6 +55,7 @@ mod tests {
         assert_eq!(line["operation"], "ListQueues");
         assert_eq!((&line["path"], &line["body"]), (&"/?a=b".into(), &"e30=".into()));
         assert!(line["headers"].get("authorization").is_none());
+        assert_eq!(line["headers"]["host"], "sqs.us-east-1.amazonaws.com");
         assert_eq!(line["headers"]["x-amz-target"], "AmazonSQS.ListQueues");
     }
 }

@@ -15,3 +15,5 @@ pub mod ssm;
 pub mod sts;
 #[cfg(test)]
 mod trial;
+#[cfg(test)]
+mod wire_tests;

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{Error, Options, exports, serve};
 use crate::sandbox::file::File;
+use crate::sandbox::state::{Action, Rule};
 
 async fn ask(address: SocketAddr, head: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -101,4 +102,29 @@ async fn an_account_has_twelve_digits() {
     let folder = tempfile::tempdir().unwrap();
     let odd = Options { account: "1234".to_owned(), ..options(&folder) };
     assert!(matches!(serve(odd, |_, _| {}, std::future::ready(())).await, Err(Error::Account(_))));
+}
+
+#[tokio::test]
+async fn an_injected_cut_breaks_the_connection() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(&folder);
+    let (file, mut state) = File::open(&options.state_file, 7).unwrap();
+    let (service, operation) = ("sqs".to_owned(), "ListQueues".to_owned());
+    state.faults.push(Rule { service, operation, nth: 1, action: Action::CutAfter, seen: 0 });
+    file.save(&state, 0).unwrap();
+    drop(file);
+    let (send, ready) = oneshot::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = serve(options, |address, _| send.send(address).unwrap(), async {
+        stopped.await.ok();
+    });
+    let client = async {
+        let address = ready.await.unwrap();
+        let list = head("127.0.0.1", "AmazonSQS.ListQueues");
+        assert_eq!(ask(address, &list, "{}").await, "");
+        assert!(ask(address, &list, "{}").await.starts_with("HTTP/1.1 200"));
+        stop.send(()).unwrap();
+    };
+    let (served, ()) = tokio::join!(server, client);
+    served.unwrap();
 }

@@ -216,9 +216,8 @@ fn put(here: &mut Here<'_>, params: &Json) -> Answer {
             Fault::new("InvalidEventPatternException", format!("Event pattern is not valid. Reason: {why}"))
         })?;
     }
-    if !schedule.is_empty()
-        && !(["rate(", "cron("].iter().any(|word| schedule.starts_with(word)) && schedule.ends_with(')'))
-    {
+    let timed = ["rate(", "cron("].iter().any(|word| schedule.starts_with(word)) && schedule.ends_with(')');
+    if !(timed || schedule.is_empty()) {
         return Err(validation("Parameter ScheduleExpression is not valid."));
     }
     let state = match text(params, "State") {

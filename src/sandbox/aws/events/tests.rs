@@ -136,7 +136,7 @@ fn a_matching_event_reaches_the_queue() {
         .collect();
     assert_eq!(bodies.len(), 2);
     assert_eq!(bodies[1]["detail"]["instance-id"], "i-1");
-    assert_eq!(bodies[1]["time"], "2026-11-24T00:00:00Z");
+    assert_eq!(bodies[1]["time"], "2026-11-24T00:00:01Z");
 
     trial.good("events", "DisableRule", json!({ "Name": "spot" }));
     trial.good("events", "PutEvents", json!({ "Entries": [entry("me", "{}")] }));

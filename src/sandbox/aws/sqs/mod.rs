@@ -106,7 +106,7 @@ pub fn handle(here: &mut Here<'_>, call: &Call) -> Answer {
             }
             Ok(json!({ "QueueUrl": url(here, name) }))
         }
-        "ListQueues" => list_queues(here, params),
+        "ListQueues" => Ok(list_queues(here, params)),
         "GetQueueAttributes" => {
             let (now, partition_arn) = (here.now, arn(here, ""));
             let (name, queue) = find(here, params)?;
@@ -158,7 +158,8 @@ fn map(params: &Json, key: &str) -> BTreeMap<String, String> {
 
 fn create(here: &mut Here<'_>, params: &Json) -> Answer {
     let name = text(params, "QueueName").to_owned();
-    let letters = name.strip_suffix(".fifo").unwrap_or(&name);
+    let fifo = name.strip_suffix(".fifo");
+    let letters = fifo.unwrap_or(&name);
     let well = (1..=80).contains(&name.len())
         && letters.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_');
     if !well {
@@ -166,7 +167,7 @@ fn create(here: &mut Here<'_>, params: &Json) -> Answer {
     }
     let wanted = map(params, "Attributes");
     attributes::check(&wanted)?;
-    if name.ends_with(".fifo") != wanted.get("FifoQueue").is_some_and(|value| value == "true") {
+    if fifo.is_some() != wanted.get("FifoQueue").is_some_and(|value| value == "true") {
         return Err(invalid("The queue name must end in .fifo if and only if FifoQueue is true"));
     }
     if let Some(queue) = here.region.sqs.queues.get(&name)
@@ -196,7 +197,7 @@ fn create(here: &mut Here<'_>, params: &Json) -> Answer {
     Ok(json!({ "QueueUrl": url(here, &name) }))
 }
 
-fn list_queues(here: &Here<'_>, params: &Json) -> Answer {
+fn list_queues(here: &Here<'_>, params: &Json) -> Json {
     let prefix = text(params, "QueueNamePrefix");
     let urls: Vec<String> = here
         .region
@@ -216,7 +217,7 @@ fn list_queues(here: &Here<'_>, params: &Json) -> Answer {
     if let (Some(token), Some(_)) = (token, size) {
         answer["NextToken"] = json!(token);
     }
-    Ok(answer)
+    answer
 }
 
 fn delete(here: &mut Here<'_>, params: &Json) -> Answer {

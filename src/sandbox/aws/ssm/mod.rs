@@ -1,7 +1,8 @@
 //! Simulated AWS Systems Manager: the public parameters that name the EKS optimised AMIs. Source: the EKS user guide,
 //! "Retrieve recommended Amazon Linux AMI IDs", and Karpenter's documentation of `amiSelectorTerms`.
 //!
-//! A new AMI release comes out every second Wednesday, so what is recommended depends on the date, as it does at AWS.
+//! At AWS a new AMI release comes out every week or two. Here it is every second Wednesday, so that what is recommended
+//! depends on the date as it does there; dates, patch levels and image ids are the sandbox's own.
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
@@ -10,7 +11,7 @@ use crate::sandbox::region::{Here, epoch, text, texts, unsupported};
 use crate::sandbox::state::Millis;
 use crate::sandbox::wire::{Answer, Call, Fault};
 
-/// Kubernetes minors with an AL2023 AMI, and the patch that its kubelet has.
+/// Kubernetes minors with an AL2023 AMI, and the patch that its kubelet has here: a stand-in, AWS's moves.
 const MINORS: &[(&str, u32)] = &[("1.31", 14), ("1.32", 11), ("1.33", 8), ("1.34", 6), ("1.35", 4), ("1.36", 1)];
 
 const ARCHITECTURES: &[&str] = &["x86_64", "arm64"];
