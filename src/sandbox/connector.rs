@@ -15,12 +15,16 @@ use http_body_util::BodyExt as _;
 
 use super::region::{self, Outcome};
 use super::state::{Millis, State};
+use super::wire;
 
 /// Gives the sandbox's time in milliseconds since 1970.
 pub type Now = Arc<dyn Fn() -> Millis + Send + Sync>;
 
 /// Called with the state before a mutating answer leaves: writes the file.
 pub type Persist = Arc<dyn Fn(&State) -> std::io::Result<()> + Send + Sync>;
+
+/// Called with every request before it is answered: tests keep them and check them against AWS's API models.
+pub type Record = Arc<dyn Fn(&http::Request<Bytes>) + Send + Sync>;
 
 /// A simulated region behind an SDK's HTTP client. Clones share the state.
 #[derive(Clone)]
@@ -29,6 +33,7 @@ pub struct Sandbox {
     pub state: Arc<Mutex<State>>,
     now: Now,
     persist: Option<Persist>,
+    record: Option<Record>,
     /// Time every answer takes.
     latency: Duration,
 }
@@ -43,7 +48,14 @@ impl Sandbox {
     /// A region over this state, on this clock.
     #[must_use]
     pub fn new(state: State, now: Now, persist: Option<Persist>) -> Self {
-        Self { state: Arc::new(Mutex::new(state)), now, persist, latency: Duration::from_millis(40) }
+        Self { state: Arc::new(Mutex::new(state)), now, persist, record: None, latency: Duration::from_millis(40) }
+    }
+
+    /// The same with a recorder of every request.
+    #[must_use]
+    pub fn record(mut self, record: Record) -> Self {
+        self.record = Some(record);
+        self
     }
 
     /// Looks at or changes the state directly: tests, `sandbox show`.
@@ -62,12 +74,15 @@ impl Sandbox {
     /// # Errors
     /// When an injected fault cuts the connection, or the file cannot be written.
     pub async fn call(&self, request: &http::Request<Bytes>) -> Result<http::Response<Bytes>, ConnectorError> {
+        if let Some(record) = &self.record {
+            record(request);
+        }
         let outcome = {
             let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let draws = state.draws;
             let outcome = region::answer(&mut state, (self.now)(), request);
             if let Some(persist) = &self.persist
-                && (state.draws != draws || request.method() != http::Method::GET)
+                && (state.draws != draws || !state.faults.is_empty() || changes(request))
             {
                 persist(&state).map_err(|error| ConnectorError::io(error.into()))?;
             }
@@ -82,6 +97,11 @@ impl Sandbox {
             }
         }
     }
+}
+
+/// Whether the state may be another after this call. What time alone changes comes out the same again after a restart.
+fn changes(request: &http::Request<Bytes>) -> bool {
+    wire::parse(request).is_ok_and(|call| region::mutates(&call.operation))
 }
 
 impl HttpConnector for Sandbox {

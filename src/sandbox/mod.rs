@@ -14,10 +14,21 @@
 //! | `state.rs` | all state, as it is written to the file |
 //! | `wire/` | HTTP to [`Call`](wire::Call) and back, for every protocol |
 //! | `connector.rs` | the door for SDK clients in process |
+//! | `serve.rs` | the door for everybody else: HTTP on loopback |
+//! | `clock.rs`, `file.rs` | its time and its file |
+//! | `critical.rs` | how fast it could have gone |
+//! | `recorded.rs` | requests as lines, for the contract checks |
+//! | `summary.rs` | what is in it, for people |
 //! | `aws/SERVICE…` | one service each: `handle` and `settle` |
 
 pub mod aws;
+pub mod clock;
 pub mod connector;
+pub mod critical;
+pub mod file;
+pub mod recorded;
 pub mod region;
+pub mod serve;
 pub mod state;
+pub mod summary;
 pub mod wire;

@@ -1,6 +1,7 @@
 //! The simulated region as one function.
 
 use bytes::Bytes;
+use http::header::{DATE, HeaderValue};
 use http::{Request, Response};
 use serde_json::{Value as Json, json};
 
@@ -148,6 +149,10 @@ pub fn answer(state: &mut State, now: Millis, request: &Request<Bytes>) -> Outco
         let body = response.body().clone();
         *response.body_mut() = body.slice(..body.len() / 2);
     }
+    // Who judges a lease by a service's clock gets the sandbox's, in errors too.
+    if let Some(date) = http_date(now).and_then(|date| HeaderValue::from_str(&date).ok()) {
+        response.headers_mut().insert(DATE, date);
+    }
     Outcome::Answer(response, slow)
 }
 
@@ -285,6 +290,13 @@ pub fn page<T: Clone>(items: &[T], token: &str, size: usize) -> (Vec<T>, Option<
 #[must_use]
 pub fn iso(millis: Millis) -> String {
     jiff::Timestamp::from_millisecond(millis).map(|time| format!("{time:.3}")).unwrap_or_default()
+}
+
+/// RFC 1123, as HTTP prints times.
+#[must_use]
+pub fn http_date(millis: Millis) -> Option<String> {
+    let time = jiff::Timestamp::from_millisecond(millis).ok()?;
+    Some(time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
 /// Seconds since 1970 with a fraction, as the JSON protocols print times.

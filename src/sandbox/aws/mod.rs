@@ -7,7 +7,13 @@ pub mod events;
 pub mod iam;
 pub mod kms;
 pub mod logs;
+mod md5;
+mod policy;
 pub mod s3;
 pub mod sqs;
 pub mod ssm;
 pub mod sts;
+#[cfg(test)]
+mod trial;
+#[cfg(test)]
+mod wire_tests;

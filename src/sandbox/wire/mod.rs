@@ -104,6 +104,19 @@ fn scope(request: &Request<Bytes>) -> (String, String, String) {
     }
 }
 
+/// SQS once spoke the query protocol; its JSON errors carry the old code in a header, and SDKs prefer that one (Smithy,
+/// `awsQueryCompatible`).
+fn query_code(code: &str) -> String {
+    match code {
+        "QueueDoesNotExist" => "AWS.SimpleQueueService.NonExistentQueue".to_owned(),
+        "QueueNameExists" => "QueueAlreadyExists".to_owned(),
+        "QueueDeletedRecently" | "PurgeQueueInProgress" | "UnsupportedOperation" => {
+            format!("AWS.SimpleQueueService.{code}")
+        }
+        other => other.to_owned(),
+    }
+}
+
 /// Parses a request.
 ///
 /// # Errors
@@ -141,6 +154,9 @@ pub fn write(service: &str, operation: &str, answer: &Answer, request_id: &str) 
         Response::builder().status(status).header("content-type", kind).header("x-amzn-requestid", request_id);
     if let (Protocol::RestJson, Err(fault)) = (protocol(service), answer) {
         response = response.header("x-amzn-errortype", fault.code.as_str());
+    }
+    if let ("sqs", Err(fault)) = (service, answer) {
+        response = response.header("x-amzn-query-error", format!("{};Sender", query_code(&fault.code)));
     }
     response.body(Bytes::from(body)).unwrap_or_default()
 }

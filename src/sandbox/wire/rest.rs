@@ -1,5 +1,6 @@
 //! REST protocols: which operation a method and a path mean. EKS (JSON) and S3 (XML).
 
+use base64::Engine as _;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value as Json, json};
@@ -104,6 +105,61 @@ pub(super) fn parse_eks(request: &Request<Bytes>) -> Result<(String, Json), Faul
     Ok((operation.to_owned(), Json::Object(params)))
 }
 
+/// Method, word in the query, operation, for buckets. From the S3 API reference.
+const S3_BUCKET: &[(&str, &str, &str)] = &[
+    ("GET", "versioning", "GetBucketVersioning"),
+    ("PUT", "versioning", "PutBucketVersioning"),
+    ("GET", "location", "GetBucketLocation"),
+    ("GET", "versions", "ListObjectVersions"),
+    ("GET", "policy", "GetBucketPolicy"),
+    ("PUT", "policy", "PutBucketPolicy"),
+    ("DELETE", "policy", "DeleteBucketPolicy"),
+    ("GET", "encryption", "GetBucketEncryption"),
+    ("PUT", "encryption", "PutBucketEncryption"),
+    ("DELETE", "encryption", "DeleteBucketEncryption"),
+    ("GET", "publicAccessBlock", "GetPublicAccessBlock"),
+    ("PUT", "publicAccessBlock", "PutPublicAccessBlock"),
+    ("DELETE", "publicAccessBlock", "DeletePublicAccessBlock"),
+    ("GET", "lifecycle", "GetBucketLifecycleConfiguration"),
+    ("PUT", "lifecycle", "PutBucketLifecycleConfiguration"),
+    ("DELETE", "lifecycle", "DeleteBucketLifecycle"),
+    ("GET", "tagging", "GetBucketTagging"),
+    ("PUT", "tagging", "PutBucketTagging"),
+    ("DELETE", "tagging", "DeleteBucketTagging"),
+    ("GET", "ownershipControls", "GetBucketOwnershipControls"),
+    ("PUT", "ownershipControls", "PutBucketOwnershipControls"),
+    ("DELETE", "ownershipControls", "DeleteBucketOwnershipControls"),
+];
+
+/// Words that make another operation of a request than its method says, none of which is simulated.
+const S3_UNKNOWN: &[&str] = &[
+    "accelerate",
+    "acl",
+    "attributes",
+    "cors",
+    "delete",
+    "legal-hold",
+    "logging",
+    "notification",
+    "object-lock",
+    "policyStatus",
+    "replication",
+    "requestPayment",
+    "restore",
+    "retention",
+    "select",
+    "tagging",
+    "torrent",
+    "uploadId",
+    "uploads",
+    "website",
+];
+
+fn not_implemented() -> Fault {
+    Fault::new("NotImplemented", "A header or query you provided implies functionality that is not implemented")
+        .status(501)
+}
+
 /// S3 in path style or with the bucket as the host's first label; `{"Bucket", "Key"}` and the query become parameters.
 pub(super) fn parse_s3(request: &Request<Bytes>) -> Result<(String, Json), Fault> {
     let host = request.headers().get("host").and_then(|value| value.to_str().ok()).or(request.uri().host());
@@ -126,16 +182,18 @@ pub(super) fn parse_s3(request: &Request<Bytes>) -> Result<(String, Json), Fault
     let has = |name: &str| query.iter().any(|(key, _)| key == name);
     let operation = match (request.method().as_str(), key.is_empty()) {
         ("GET", true) if bucket.is_empty() => "ListBuckets",
-        ("GET", true) if has("versioning") => "GetBucketVersioning",
-        ("GET", true) if has("location") => "GetBucketLocation",
-        ("GET", true) if has("versions") => "ListObjectVersions",
+        (method, true) if query.iter().any(|(key, _)| S3_BUCKET.iter().any(|row| row.1 == key)) => {
+            let row = S3_BUCKET.iter().find(|row| row.0 == method && has(row.1));
+            row.ok_or_else(not_implemented)?.2
+        }
+        (_, _) if query.iter().any(|(key, _)| S3_UNKNOWN.contains(&key.as_ref())) => return Err(not_implemented()),
         ("GET", true) => "ListObjectsV2",
-        ("PUT", true) if has("versioning") => "PutBucketVersioning",
         ("PUT", true) => "CreateBucket",
         ("HEAD", true) => "HeadBucket",
         ("DELETE", true) => "DeleteBucket",
         ("GET", false) => "GetObject",
         ("HEAD", false) => "HeadObject",
+        ("PUT", false) if request.headers().contains_key("x-amz-copy-source") => "CopyObject",
         ("PUT", false) => "PutObject",
         ("DELETE", false) => "DeleteObject",
         _ => return Err(Fault::new("MethodNotAllowed", "not an operation of this region").status(405)),
@@ -143,7 +201,7 @@ pub(super) fn parse_s3(request: &Request<Bytes>) -> Result<(String, Json), Fault
     Ok((operation.to_owned(), Json::Object(params)))
 }
 
-/// S3's answers: `{"headers": {…}, "body": "…", "xml": {"Root": {…}}}`, each part optional.
+/// S3's answers: `{"status": 200, "headers": {…}, "body": "…", "base64": "…", "xml": {"Root": {…}}}`, each part optional.
 pub(super) fn write_s3(operation: &str, answer: &Answer, request_id: &str) -> Response<Bytes> {
     let mut response = Response::builder().header("x-amz-request-id", request_id);
     let body = match answer {
@@ -151,20 +209,32 @@ pub(super) fn write_s3(operation: &str, answer: &Answer, request_id: &str) -> Re
             for (name, value) in json["headers"].as_object().into_iter().flatten() {
                 response = response.header(name.as_str(), value.as_str().unwrap_or_default());
             }
-            let mut out = json["body"].as_str().unwrap_or_default().to_owned();
-            for (root, value) in json["xml"].as_object().into_iter().flatten() {
-                response = response.header("content-type", "application/xml");
-                xml::element(&mut out, root, value, "item");
+            let usual = if operation.starts_with("Delete") { 204 } else { 200 };
+            let status = json["status"].as_u64().and_then(|status| u16::try_from(status).ok());
+            response = response.status(status.unwrap_or(usual));
+            if let Some(content) = json["base64"].as_str() {
+                base64::engine::general_purpose::STANDARD.decode(content).unwrap_or_default()
+            } else {
+                let mut out = json["body"].as_str().unwrap_or_default().to_owned();
+                for (root, value) in json["xml"].as_object().into_iter().flatten() {
+                    response = response.header("content-type", "application/xml");
+                    out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+                    xml::flat(&mut out, root, value);
+                }
+                out.into_bytes()
             }
-            response = response.status(if operation.starts_with("Delete") { 204 } else { 200 });
-            out
+        }
+        // An answer to HEAD has no body, so its error has a status and no code.
+        Err(fault) if operation.starts_with("Head") => {
+            response = response.status(fault.status);
+            Vec::new()
         }
         Err(fault) => {
             response = response.status(fault.status).header("content-type", "application/xml");
             let error = json!({ "Code": fault.code, "Message": fault.message, "RequestId": request_id });
             let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
             xml::element(&mut out, "Error", &error, "item");
-            out
+            out.into_bytes()
         }
     };
     response.body(Bytes::from(body)).unwrap_or_default()

@@ -24,6 +24,20 @@ pub(super) fn element(out: &mut String, name: &str, value: &Json, item: &str) {
     let _ = write!(out, "</{name}>");
 }
 
+/// The same where lists have no wrapper: each item is an element of the list's name (S3).
+pub(super) fn flat(out: &mut String, name: &str, value: &Json) {
+    match value {
+        Json::Array(items) => items.iter().for_each(|item| flat(out, name, item)),
+        Json::Null => {}
+        Json::Object(entries) => {
+            let _ = write!(out, "<{name}>");
+            entries.iter().for_each(|(key, value)| flat(out, key, value));
+            let _ = write!(out, "</{name}>");
+        }
+        leaf => element(out, name, leaf, ""),
+    }
+}
+
 fn fields(out: &mut String, json: &Json, item: &str) {
     if let Json::Object(entries) = json {
         entries.iter().filter(|(_, value)| !value.is_null()).for_each(|(key, value)| element(out, key, value, item));
