@@ -255,7 +255,8 @@ pub(super) fn create(here: &mut Here<'_>, call: &Call) -> Answer {
         gone: None,
     };
     here.region.ec2.endpoints.insert(id.clone(), endpoint.clone());
-    let after: Vec<&str> = [vec![vpc_id], tables, subnets, groups].iter().flatten().map(String::as_str).collect();
+    let after = [vec![vpc_id], tables, subnets, groups].concat();
+    let after: Vec<&str> = after.iter().map(String::as_str).collect();
     born(here, &id, tags, &after, ready);
     Ok(json!({ "vpcEndpoint": endpoint.print(here, &id) }))
 }

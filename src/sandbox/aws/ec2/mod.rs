@@ -21,12 +21,14 @@ mod network_acl;
 pub mod network_interface;
 mod route;
 mod route_table;
+#[cfg(test)]
+mod sdk_tests;
 pub mod security_group;
 mod security_group_rule;
 pub mod subnet;
 mod tags;
 #[cfg(test)]
-mod tests;
+pub(in crate::sandbox::aws) mod tests;
 mod volume;
 pub mod vpc;
 mod zones;
