@@ -41,7 +41,7 @@ impl Address {
 pub(super) fn public_ip(here: &mut Here<'_>) -> Ipv4Addr {
     loop {
         let [_, second, third, fourth, ..] = here.draw().to_be_bytes();
-        let ip = Ipv4Addr::new(54, 144 | (second & 0x0f), third, fourth.max(1));
+        let ip = Ipv4Addr::new(54, 144 + second % 16, third, fourth.max(1));
         if here.region.ec2.addresses.values().all(|address| address.ip != ip) {
             return ip;
         }

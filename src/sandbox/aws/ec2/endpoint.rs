@@ -220,7 +220,8 @@ pub(super) fn create(here: &mut Here<'_>, call: &Call) -> Answer {
     let (tables, subnets, mut groups) =
         (texts(&call.params, "RouteTableId"), texts(&call.params, "SubnetId"), texts(&call.params, "SecurityGroupId"));
     let gateway = kind == "Gateway";
-    if (gateway && !(subnets.is_empty() && groups.is_empty())) || (!gateway && !tables.is_empty()) {
+    let fitting = if gateway { subnets.is_empty() && groups.is_empty() } else { tables.is_empty() };
+    if !fitting {
         let message = format!("The parameters do not fit an endpoint of type {kind}");
         return Err(Fault::new("InvalidParameter", message));
     }
@@ -287,20 +288,26 @@ pub(super) fn modify(here: &mut Here<'_>, call: &Call) -> Answer {
     let leaving = ids("RemoveSecurityGroupId");
     endpoint.groups.retain(|group| !leaving.contains(group));
     endpoint.groups.extend(groups);
-    let tables = ids("RemoveRouteTableId");
-    remove_routes(&mut here.region.ec2, &id, &tables);
-    endpoint.route_tables.retain(|table| !tables.contains(table));
+    for table in ids("RemoveRouteTableId") {
+        find(&here.region.ec2.route_tables, "rtb", &table)?;
+    }
+    // What can be refused comes first, so that a refused call has changed nothing.
     let tables = ids("AddRouteTableId");
     if let Some(list) = service.and_then(|service| service.prefix_list.as_ref()) {
         add_routes(&mut here.region.ec2, &id, &endpoint.vpc, list, &tables)?;
         endpoint.route_tables.extend(tables);
     }
     let leaving = ids("RemoveSubnetId");
-    for (_, interface) in endpoint.subnets.extract_if(.., |(subnet, _)| leaving.contains(subnet)) {
+    let (left, staying): (Vec<_>, Vec<_>) =
+        endpoint.subnets.into_iter().partition(|(subnet, _)| leaving.contains(subnet));
+    let made = add_subnets(here, &id, &endpoint.vpc, &staying, &endpoint.groups, &ids("AddSubnetId"))?;
+    endpoint.subnets = [staying, made].concat();
+    for (_, interface) in left {
         network_interface::remove(&mut here.region.ec2, &interface);
     }
-    let made = add_subnets(here, &id, &endpoint.vpc, &endpoint.subnets, &endpoint.groups, &ids("AddSubnetId"))?;
-    endpoint.subnets.extend(made);
+    let tables = ids("RemoveRouteTableId");
+    remove_routes(&mut here.region.ec2, &id, &tables);
+    endpoint.route_tables.retain(|table| !tables.contains(table));
     for (_, interface) in &endpoint.subnets {
         if let Some(interface) = here.region.ec2.network_interfaces.get_mut(interface) {
             interface.groups.clone_from(&endpoint.groups);

@@ -272,7 +272,11 @@ pub fn terminate(here: &mut Here<'_>, ids: &[String]) -> Millis {
     for id in ids {
         let (now, gone) = (here.now, here.due(15.0, 60.0));
         let Some(instance) = here.region.ec2.instances.get_mut(id) else { continue };
-        let (_, gone) = *instance.going.get_or_insert((now, gone));
+        if let Some((_, gone)) = instance.going {
+            last = last.max(gone);
+            continue;
+        }
+        instance.going = Some((now, gone));
         let mut parents = vec![instance.subnet.clone()];
         parents.extend(instance.groups.iter().cloned());
         last = last.max(gone);

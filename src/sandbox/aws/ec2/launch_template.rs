@@ -102,9 +102,8 @@ fn translated(inside: &str, value: &Json) -> Json {
 
 /// Checks and translates the request's data.
 fn data(call: &Call) -> Result<Json, Fault> {
-    let given = match call.params.get("LaunchTemplateData") {
-        Some(data @ Json::Object(_)) => data,
-        _ => return Err(Fault::new("MissingParameter", "The request must contain the parameter LaunchTemplateData")),
+    let Some(given @ Json::Object(_)) = call.params.get("LaunchTemplateData") else {
+        return Err(Fault::new("MissingParameter", "The request must contain the parameter LaunchTemplateData"));
     };
     if let Some(name) = given.as_object().into_iter().flat_map(Map::keys).find(|name| !MEMBERS.contains(&name.as_str()))
     {

@@ -161,13 +161,16 @@ pub(super) fn remove(state: &mut State, id: &str) {
 /// Makes a control plane's interfaces: one in every subnet, requester-managed, described as EKS describes them.
 ///
 /// # Errors
-/// When a subnet does not exist or is full.
+/// When a subnet does not exist or is full; nothing is made then.
 pub fn create_cluster(
     here: &mut Here<'_>,
     cluster: &str,
     subnets: &[String],
     groups: &[String],
 ) -> Result<Vec<String>, Fault> {
+    for subnet_id in subnets {
+        subnet::address(&here.region.ec2, subnet_id)?;
+    }
     let mut made = Vec::new();
     for subnet_id in subnets {
         let ip = subnet::address(&here.region.ec2, subnet_id)?;

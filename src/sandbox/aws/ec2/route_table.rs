@@ -116,10 +116,9 @@ pub(super) fn associate(here: &mut Here<'_>, call: &Call) -> Answer {
 
 /// Which table an association belongs to, and its subnet.
 fn association(here: &Here<'_>, id: &str) -> Result<(String, Option<String>), Fault> {
-    let tables = here.region.ec2.route_tables.iter();
+    let mut tables = here.region.ec2.route_tables.iter();
     tables
-        .filter_map(|(table, row)| Some((table.clone(), row.associations.get(id)?.clone())))
-        .next()
+        .find_map(|(table, row)| Some((table.clone(), row.associations.get(id)?.clone())))
         .ok_or_else(|| missing("rtbassoc", id))
 }
 

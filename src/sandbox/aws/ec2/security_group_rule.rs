@@ -156,9 +156,9 @@ fn traffic(item: &Json) -> Result<(String, Option<i32>, Option<i32>), Fault> {
         "-1" => Ok((protocol, None, None)),
         "tcp" | "udp" => {
             let (Some(first), Some(last)) = (from, to) else {
-                return Err(invalid(format!(
-                    "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange."
-                )));
+                return Err(invalid(
+                    "Invalid value 'Must specify both from and to ports with TCP/UDP.' for portRange.",
+                ));
             };
             if first < 0 || first > last {
                 return Err(invalid(format!("Invalid TCP/UDP port range ({first}:{last})")));
@@ -236,6 +236,10 @@ fn own(here: &Here<'_>, call: &Call) -> Result<String, Fault> {
     Ok(id)
 }
 
+fn absent() -> Fault {
+    Fault::new("InvalidPermission.NotFound", "The specified rule does not exist in this security group.")
+}
+
 /// All rules or none.
 pub(super) fn authorize(here: &mut Here<'_>, call: &Call, egress: bool) -> Answer {
     let tags = tags_of(call, "security-group-rule")?;
@@ -281,13 +285,8 @@ pub(super) fn revoke(here: &mut Here<'_>, call: &Call, egress: bool) -> Answer {
         }
     }
     for rule in given(state, call, &group_id, egress)? {
-        match state.rules.iter().find(|(_, known)| known.same(&rule)) {
-            Some((id, _)) => ids.push(id.clone()),
-            None => {
-                let message = "The specified rule does not exist in this security group.";
-                return Err(Fault::new("InvalidPermission.NotFound", message));
-            }
-        }
+        let Some((id, _)) = state.rules.iter().find(|(_, known)| known.same(&rule)) else { return Err(absent()) };
+        ids.push(id.clone());
     }
     if ids.is_empty() {
         let message = "The request must contain the parameter ipPermissions or securityGroupRuleIds";
@@ -304,13 +303,8 @@ pub(super) fn redescribe(here: &mut Here<'_>, call: &Call, egress: bool) -> Answ
     let group_id = own(here, call)?;
     let state = &mut here.region.ec2;
     for rule in given(state, call, &group_id, egress)? {
-        match state.rules.values_mut().find(|known| known.same(&rule)) {
-            Some(known) => known.description = rule.description,
-            None => {
-                let message = "The specified rule does not exist in this security group.";
-                return Err(Fault::new("InvalidPermission.NotFound", message));
-            }
-        }
+        let Some(known) = state.rules.values_mut().find(|known| known.same(&rule)) else { return Err(absent()) };
+        known.description = rule.description;
     }
     for item in list(&call.params, "SecurityGroupRuleDescription") {
         let words = description(&item)?;

@@ -86,11 +86,8 @@ pub(super) fn address(state: &State, id: &str) -> Result<Ipv4Addr, Fault> {
         .map(|interface| interface.private_ip)
         .collect();
     // The network's own, the router's, the resolver's and a reserved address come first, the broadcast address last.
-    let last = subnet.cidr.broadcast();
-    let next = (4_u32..)
-        .map(|offset| Ipv4Addr::from_bits(subnet.cidr.network().to_bits() + offset))
-        .take_while(|address| *address < last)
-        .find(|address| !used.contains(address));
+    let (first, last) = (subnet.cidr.network().to_bits(), subnet.cidr.broadcast().to_bits());
+    let next = (first + 4..last).map(Ipv4Addr::from_bits).find(|address| !used.contains(address));
     next.ok_or_else(|| {
         let message = format!("There are not enough free addresses in subnet '{id}' to satisfy the requested number.");
         Fault::new("InsufficientFreeAddressesInSubnet", message)
