@@ -300,7 +300,13 @@ pub(super) struct Listing {
 
 /// Lists entries, each printed in full with its `tagSet`, sorted by id.
 pub(super) fn describe(here: &Here<'_>, call: &Call, listing: &Listing, entries: Vec<Json>) -> Answer {
-    let filters = filters(&call.params, listing.filters)?;
+    // Rules have no filter for keys alone, and prefix lists have no tags (the operations' own lists of filters).
+    let tagged: &[&str] = match listing.prefix {
+        "pl" => &[],
+        "sgr" => &["tag:"],
+        _ => &["tag:", "tag-key"],
+    };
+    let filters = filters(&call.params, listing.filters, tagged)?;
     let ids = texts(&call.params, listing.ids);
     let fresh = |id: &str| here.region.ec2.fresh.get(id);
     for id in &ids {
@@ -365,13 +371,14 @@ pub(super) struct Filter {
     values: Vec<String>,
 }
 
-/// The request's filters, checked against the names that the operation knows.
-pub(super) fn filters(params: &Json, known: &[(&str, &str)]) -> Result<Vec<Filter>, Fault> {
+/// The request's filters, checked against the names that the operation knows; `tagged` says which of `tag:` (followed by
+/// a key) and `tag-key` are among them.
+pub(super) fn filters(params: &Json, known: &[(&str, &str)], tagged: &[&str]) -> Result<Vec<Filter>, Fault> {
     let one = |filter: &Json| {
         let name = text(filter, "Name");
         let path = match known.iter().find(|row| row.0 == name) {
             Some((_, path)) => (*path).to_owned(),
-            None if name.starts_with("tag:") || name == "tag-key" => String::new(),
+            None if tagged.contains(&name) || (name.starts_with("tag:") && tagged.contains(&"tag:")) => String::new(),
             None => return Err(invalid(format!("The filter '{name}' is invalid"))),
         };
         let values = texts(filter, "Value");

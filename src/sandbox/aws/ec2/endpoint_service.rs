@@ -82,7 +82,7 @@ pub(super) fn describe(here: &mut Here<'_>, call: &Call) -> Answer {
         ("service-type", "serviceType.serviceType"),
         ("supported-ip-address-types", "supportedIpAddressTypeSet"),
     ];
-    let filters = common::filters(&call.params, FILTERS)?;
+    let filters = common::filters(&call.params, FILTERS, &[])?;
     let wanted = texts(&call.params, "ServiceName");
     let zones = zones(here.name, here.account);
     let services = services(here);

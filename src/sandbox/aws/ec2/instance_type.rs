@@ -187,7 +187,7 @@ pub(super) fn describe(_here: &mut Here<'_>, call: &Call) -> Answer {
         ("supported-usage-class", "supportedUsageClasses"),
         ("vcpu-info.default-vcpus", "vCpuInfo.defaultVCpus"),
     ];
-    let filters = common::filters(&call.params, FILTERS)?;
+    let filters = common::filters(&call.params, FILTERS, &[])?;
     let wanted = texts(&call.params, "InstanceType");
     let all = all();
     let strange: Vec<&str> =
@@ -213,7 +213,7 @@ pub(super) fn offered(name: &str, zone_id: &str) -> bool {
 
 pub(super) fn offerings(here: &mut Here<'_>, call: &Call) -> Answer {
     const FILTERS: &[(&str, &str)] = &[("instance-type", "instanceType"), ("location", "location")];
-    let filters = common::filters(&call.params, FILTERS)?;
+    let filters = common::filters(&call.params, FILTERS, &[])?;
     let kind = match text(&call.params, "LocationType") {
         "" => "region",
         kind @ ("region" | "availability-zone" | "availability-zone-id") => kind,

@@ -351,7 +351,7 @@ pub(super) fn describe_versions(here: &mut Here<'_>, call: &Call) -> Answer {
         ("is-default-version", "defaultVersion"),
         ("http-tokens", "launchTemplateData.metadataOptions.httpTokens"),
     ];
-    let filters = common::filters(&call.params, FILTERS)?;
+    let filters = common::filters(&call.params, FILTERS, &[])?;
     let wanted = texts(&call.params, "LaunchTemplateVersion");
     let templates = &here.region.ec2.launch_templates;
     let all = text(&call.params, "LaunchTemplateId").is_empty() && text(&call.params, "LaunchTemplateName").is_empty();

@@ -243,7 +243,6 @@ pub(super) fn describe(here: &mut Here<'_>, call: &Call) -> Answer {
             ("availability-zone", "availabilityZone"),
             ("description", "description"),
             ("group-id", "groupSet.groupId"),
-            ("group-name", "groupSet.groupName"),
             ("interface-type", "interfaceType"),
             ("mac-address", "macAddress"),
             ("network-interface-id", "networkInterfaceId"),

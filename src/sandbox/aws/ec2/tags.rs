@@ -83,7 +83,7 @@ pub(super) fn delete(here: &mut Here<'_>, call: &Call) -> Answer {
 pub(super) fn describe(here: &mut Here<'_>, call: &Call) -> Answer {
     const FILTERS: &[(&str, &str)] =
         &[("key", "key"), ("value", "value"), ("resource-id", "resourceId"), ("resource-type", "resourceType")];
-    let filters = common::filters(&call.params, &[FILTERS, &[("tag-value", "value")]].concat())?;
+    let filters = common::filters(&call.params, FILTERS, &["tag:"])?;
     let state = &here.region.ec2;
     let all = state.tags.iter().filter(|(id, _)| state.fresh.get(*id).is_none_or(|fresh| fresh.by_filter <= here.now));
     let mut found: Vec<Json> = all

@@ -215,6 +215,8 @@ fn filters_know_tags_wildcards_and_their_own_names() {
     assert_eq!(found("is-default", "true"), 0);
     let unknown = json!({ "Filter": [{ "Name": "colour", "Value": ["red"] }] });
     assert_eq!(world.code("DescribeVpcs", unknown), "InvalidParameterValue");
+    let keyed = json!({ "Filter": [{ "Name": "tag-key", "Value": ["Name"] }] });
+    assert_eq!(world.code("DescribeSecurityGroupRules", keyed), "InvalidParameterValue");
 }
 
 #[test]

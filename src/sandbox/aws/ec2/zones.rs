@@ -93,7 +93,7 @@ pub(super) fn describe(here: &mut Here<'_>, call: &Call) -> Answer {
         ("zone-name", "zoneName"),
         ("zone-type", "zoneType"),
     ];
-    let filters = common::filters(&call.params, FILTERS)?;
+    let filters = common::filters(&call.params, FILTERS, &[])?;
     let (names, ids) = (texts(&call.params, "ZoneName"), texts(&call.params, "ZoneId"));
     let zones = zones(here.name, here.account);
     if let Some(name) = names.iter().find(|name| zones.iter().all(|zone| zone.name != **name)) {
@@ -128,7 +128,7 @@ pub(super) fn describe(here: &mut Here<'_>, call: &Call) -> Answer {
 pub(super) fn regions(here: &mut Here<'_>, call: &Call) -> Answer {
     const FILTERS: &[(&str, &str)] =
         &[("endpoint", "regionEndpoint"), ("opt-in-status", "optInStatus"), ("region-name", "regionName")];
-    let filters = common::filters(&call.params, FILTERS)?;
+    let filters = common::filters(&call.params, FILTERS, &[])?;
     let names = texts(&call.params, "RegionName");
     let all = text(&call.params, "AllRegions") == "true";
     let government = here.name.starts_with("us-gov-");
