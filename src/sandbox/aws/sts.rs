@@ -79,7 +79,8 @@ fn session_name(params: &Json) -> Result<&str, Fault> {
 /// Opens a session and gives its credentials. Keys are `ASIA`, the account's digits and sixteen letters: the region
 /// finds the account by them.
 fn credentials(here: &mut Here<'_>, session: Session, seconds: i64) -> Json {
-    let key = format!("ASIA{}{}", here.account, here.letters("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16));
+    let letters = here.letters("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16);
+    let key = format!("ASIA{}{letters}", here.account);
     let secret = here.letters("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 40);
     let token = here.letters("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789", 80);
     let expires = here.now + seconds * 1000;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::common::{invalid, refused};
 use crate::sandbox::region::Here;
@@ -20,8 +20,8 @@ pub struct Interim {
     pub interfaces: BTreeSet<String>,
     /// Security groups that EKS made.
     pub groups: BTreeSet<String>,
-    /// Running instances of node groups.
-    pub instances: BTreeSet<String>,
+    /// Running instances of node groups, by id, with what they were started with.
+    pub instances: BTreeMap<String, Json>,
     /// Auto Scaling groups, with the wanted size.
     pub scaling: BTreeMap<String, u64>,
     /// Log groups.
@@ -127,9 +127,9 @@ pub(super) fn make_interfaces(
 
 /// Takes them away.
 pub(super) fn remove_interfaces(here: &mut Here<'_>, ids: &[String]) {
-    ids.iter().for_each(|id| {
+    for id in ids {
         here.region.eks.outside.interfaces.remove(id);
-    });
+    }
 }
 
 /// Looks a launch template up, by id or name and version.
@@ -164,17 +164,34 @@ pub(super) fn remove_scaling(here: &mut Here<'_>, name: &str) {
 }
 
 /// Starts instances over the subnets in turn, and says which.
-pub(super) fn launch_nodes(here: &mut Here<'_>, _launch: &Launch<'_>, count: u64) -> Vec<String> {
-    let ids: Vec<String> = (0..count).map(|_| here.id("i")).collect();
-    here.region.eks.outside.instances.extend(ids.iter().cloned());
+pub(super) fn launch_nodes(here: &mut Here<'_>, launch: &Launch<'_>, count: u64) -> Vec<String> {
+    let mut subnets = launch.subnets.iter().cycle();
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        let id = here.id("i");
+        let with = json!({
+            "cluster": launch.cluster,
+            "group": launch.group,
+            "scaling": launch.scaling,
+            "subnet": subnets.next(),
+            "type": launch.instance_type,
+            "profile": launch.profile,
+            "securityGroups": launch.security_groups,
+            "template": launch.template,
+            "spot": launch.spot,
+            "tags": launch.tags,
+        });
+        here.region.eks.outside.instances.insert(id.clone(), with);
+        ids.push(id);
+    }
     ids
 }
 
 /// Ends instances.
 pub(super) fn terminate_nodes(here: &mut Here<'_>, ids: &[String]) {
-    ids.iter().for_each(|id| {
+    for id in ids {
         here.region.eks.outside.instances.remove(id);
-    });
+    }
 }
 
 /// Whether a log group is there.
