@@ -196,7 +196,7 @@ fn create(here: &mut Here<'_>, params: &Json) -> Answer {
     iam::ensure_service_linked(here, "eks-nodegroup.amazonaws.com");
     iam::ensure_service_linked(here, "autoscaling.amazonaws.com");
     let id = uuid(here);
-    let (profile, group_name) = (format!("eks-{id}"), format!("eks-{name}-{id}"));
+    let profile = format!("eks-{id}");
     iam::make_profile_for_nodes(here, &profile, node_role);
     let mut body = json!({
         "nodegroupName": name,
@@ -231,7 +231,7 @@ fn create(here: &mut Here<'_>, params: &Json) -> Answer {
         body["nodeRepairConfig"] = params["nodeRepairConfig"].clone();
     }
     let ready = here.due(88.0, 201.0);
-    let group = Group { body: body.clone(), made: Made::by(params), profile, scaling: group_name, ..Group::default() };
+    let group = Group { body: body.clone(), made: Made::by(params), profile, ..Group::default() };
     if let Some(cluster) = here.region.eks.clusters.get_mut(&cluster_name) {
         cluster.groups.insert(name.clone(), group);
     }
@@ -257,18 +257,18 @@ pub(super) fn launch(here: &mut Here<'_>, cluster: &str, name: &str) {
     let Some(group) = found(here, cluster, name).cloned() else { return };
     let vpc = here.region.eks.body(cluster).map(|body| body["resourcesVpcConfig"].clone()).unwrap_or_default();
     let body = &group.body;
-    let types = texts(body, "instanceTypes");
     let mut tags: std::collections::BTreeMap<String, String> =
         [("eks:cluster-name", cluster), ("eks:nodegroup-name", name)]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into();
     tags.insert(format!("kubernetes.io/cluster/{cluster}"), "owned".to_owned());
     let launch = Launch {
-        scaling: &group.scaling,
         cluster,
         group: name,
         subnets: texts(body, "subnets"),
-        instance_type: types.first().map_or("", String::as_str),
+        instance_types: texts(body, "instanceTypes"),
+        ami: text(body, "amiType"),
+        version: text(body, "version"),
         profile: &group.profile,
         security_groups: vec![text(&vpc, "clusterSecurityGroupId").to_owned()],
         template: body.get("launchTemplate"),
@@ -276,19 +276,20 @@ pub(super) fn launch(here: &mut Here<'_>, cluster: &str, name: &str) {
         tags,
     };
     let (least, most, wanted) = group.sizes();
-    if group.launched == 0 {
-        outside::make_scaling(here, &launch, (least, most, wanted));
+    let scaling = if group.launched == 0 {
+        outside::make_scaling(here, &launch, (least, most, wanted))
     } else {
         outside::resize_scaling(here, &group.scaling, (least, most, wanted));
-    }
+        group.scaling.clone()
+    };
     let have = group.nodes.len() as u64;
     let new = outside::launch_nodes(here, &launch, wanted.saturating_sub(have));
     let now = here.now;
-    let scaling = group.scaling.clone();
     let mut ended = Vec::new();
     if let Some(group) = found(here, cluster, name) {
         group.launched = now;
         group.body["resources"] = json!({ "autoScalingGroups": [{ "name": scaling }] });
+        group.scaling = scaling;
         group.nodes.extend(new.into_iter().map(|instance| Node { instance, ..Node::default() }));
         let keep = usize::try_from(wanted).unwrap_or(usize::MAX);
         ended = group.nodes.split_off(keep.min(group.nodes.len()));
@@ -387,7 +388,9 @@ pub(super) fn gone(here: &mut Here<'_>, cluster: &str, name: &str) {
     of.updates.retain(|update| update.group != name);
     let ids: Vec<String> = group.nodes.into_iter().map(|node| node.instance).collect();
     outside::terminate_nodes(here, &ids);
-    outside::remove_scaling(here, &group.scaling);
+    if !group.scaling.is_empty() {
+        outside::remove_scaling(here, &group.scaling);
+    }
     here.iam.profiles.remove(&group.profile);
     access::nodes_gone(here, cluster, text(&group.body, "nodeRole"));
     addon::nodes_changed(here, cluster);

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::common::{invalid, refused};
+use super::common::{invalid, refused, uuid};
 use crate::sandbox::region::Here;
 use crate::sandbox::wire::Fault;
 
@@ -59,17 +59,27 @@ pub(super) struct Template {
 /// What to start for a node group.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Launch<'a> {
-    /// The Auto Scaling group's name.
-    pub(super) scaling: &'a str,
+    /// The cluster's name.
     pub(super) cluster: &'a str,
+    /// The node group's name.
     pub(super) group: &'a str,
+    /// Spread over them in turn.
     pub(super) subnets: Vec<String>,
-    pub(super) instance_type: &'a str,
+    /// Tried in order; empty when the template says it.
+    pub(super) instance_types: Vec<String>,
+    /// `AL2023_x86_64_STANDARD`.
+    pub(super) ami: &'a str,
+    /// Kubernetes's version, `1.36`.
+    pub(super) version: &'a str,
     /// Instance profile's name.
     pub(super) profile: &'a str,
+    /// The cluster security group; a template's own groups replace it.
     pub(super) security_groups: Vec<String>,
+    /// `{"id", "name", "version"}`.
     pub(super) template: Option<&'a Json>,
+    /// Bought at the spot price.
     pub(super) spot: bool,
+    /// On the instances.
     pub(super) tags: BTreeMap<String, String>,
 }
 
@@ -148,9 +158,11 @@ pub(super) fn template(_here: &Here<'_>, request: &Json) -> Result<Template, Fau
     Ok(Template { id, name, version, has_instance_type: false })
 }
 
-/// Makes an Auto Scaling group. Its instances come from [`launch_nodes`].
-pub(super) fn make_scaling(here: &mut Here<'_>, launch: &Launch<'_>, sizes: (u64, u64, u64)) {
-    here.region.eks.outside.scaling.insert(launch.scaling.to_owned(), sizes.2);
+/// Makes an Auto Scaling group and gives its name, `eks-GROUP-…`. Its instances come from [`launch_nodes`].
+pub(super) fn make_scaling(here: &mut Here<'_>, launch: &Launch<'_>, sizes: (u64, u64, u64)) -> String {
+    let name = format!("eks-{}-{}", launch.group, uuid(here));
+    here.region.eks.outside.scaling.insert(name.clone(), sizes.2);
+    name
 }
 
 /// Changes its sizes: least, most, wanted.
@@ -172,9 +184,10 @@ pub(super) fn launch_nodes(here: &mut Here<'_>, launch: &Launch<'_>, count: u64)
         let with = json!({
             "cluster": launch.cluster,
             "group": launch.group,
-            "scaling": launch.scaling,
             "subnet": subnets.next(),
-            "type": launch.instance_type,
+            "types": launch.instance_types,
+            "ami": launch.ami,
+            "version": launch.version,
             "profile": launch.profile,
             "securityGroups": launch.security_groups,
             "template": launch.template,

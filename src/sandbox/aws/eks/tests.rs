@@ -408,7 +408,7 @@ fn deletion_is_protected_and_writes_the_log_group_again() {
     world.wait(16);
     world.eks("DeleteCluster", json!({ "name": "one" })).unwrap();
     with_here(&mut world.state, world.now, "123456789012", "us-east-1", "", |here| {
-        here.region.eks.outside.logs.clear()
+        here.region.eks.outside.logs.clear();
     });
     world.wait(68);
     assert_eq!(world.status(), "DELETING");
