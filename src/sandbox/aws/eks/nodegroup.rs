@@ -354,11 +354,26 @@ pub(super) fn active(here: &mut Here<'_>, cluster: &str, name: &str) {
     }
 }
 
-/// An update has ended: the size may be another, which takes its time too.
-pub(super) fn updated(here: &mut Here<'_>, cluster: &str, name: &str) {
+/// An update has ended: the size may be another, which takes its time, or every node has been replaced.
+pub(super) fn updated(here: &mut Here<'_>, cluster: &str, name: &str, replaced: bool) {
+    let old = match found(here, cluster, name) {
+        Some(group) if replaced => std::mem::take(&mut group.nodes),
+        _ => Vec::new(),
+    };
     launch(here, cluster, name);
-    let join = here.due(40.0, 70.0);
-    later(here, join, cluster, What::NodesJoin(name.to_owned()));
+    if replaced {
+        // The new nodes joined one by one while the update ran.
+        let now = here.now;
+        for node in found(here, cluster, name).into_iter().flat_map(|group| &mut group.nodes) {
+            node.ready = true;
+            node.since = now;
+        }
+        let ids: Vec<String> = old.into_iter().map(|node| node.instance).collect();
+        outside::terminate_nodes(here, &ids);
+    } else {
+        let join = here.due(40.0, 70.0);
+        later(here, join, cluster, What::NodesJoin(name.to_owned()));
+    }
     addon::nodes_changed(here, cluster);
 }
 

@@ -1,5 +1,7 @@
 //! Each rule of EKS's, on a region with three subnets.
 
+mod wire;
+
 use serde_json::{Value as Json, json};
 
 use super::SubnetInfo;
@@ -416,4 +418,33 @@ fn deletion_is_protected_and_writes_the_log_group_again() {
     assert_eq!(world.code("DescribeCluster", json!({ "name": "one" })), "ResourceNotFoundException");
     assert!(world.outside().logs.contains("/aws/eks/one/cluster"));
     assert!(world.outside().groups.is_empty() && world.outside().interfaces.is_empty());
+}
+
+#[test]
+fn a_new_version_replaces_every_node_and_none_is_ahead_of_its_cluster() {
+    let mut world = World::cluster(json!({}));
+    let mut group = nodes();
+    group["version"] = json!("1.33");
+    world.eks("CreateNodegroup", group).unwrap();
+    world.wait(201);
+    assert_eq!(world.group()["version"], "1.33");
+    let before = world.outside().instances.clone();
+    let to = |version: &str| json!({ "clusterName": "one", "nodegroupName": "system", "version": version });
+    assert_eq!(world.code("UpdateNodegroupVersion", to("1.35")), "InvalidParameterException");
+    world.eks("UpdateNodegroupVersion", to("1.34")).unwrap();
+    world.wait(511);
+    assert_eq!((world.group()["version"].clone(), world.group()["status"].clone()), (json!("1.34"), json!("ACTIVE")));
+    assert_eq!(world.outside().instances.len(), 2);
+    assert!(world.outside().instances.keys().all(|id| !before.contains_key(id)));
+}
+
+#[test]
+fn nodes_without_a_way_out_do_not_join() {
+    let mut world = World::cluster(json!({}));
+    with_here(&mut world.state, world.now, "123456789012", "us-east-1", "", |here| {
+        here.region.eks.outside.closed.insert("subnet-b".into());
+    });
+    world.eks("CreateNodegroup", nodes()).unwrap();
+    world.wait(1800);
+    assert_eq!(world.group()["status"], "CREATE_FAILED");
 }

@@ -130,7 +130,7 @@ pub(super) fn done(here: &mut Here<'_>, name: &str, id: &str) {
     }
     if !update.group.is_empty() {
         body["modifiedAt"] = epoch(now);
-        nodegroup::updated(here, name, &update.group);
+        nodegroup::updated(here, name, &update.group, update.body["type"] == "VersionUpdate");
     } else if !update.addon.is_empty() {
         body["modifiedAt"] = epoch(now);
         addon::check(here, name, &update.addon);
