@@ -79,7 +79,7 @@ impl Made {
         if self.request == *params {
             return Ok(true);
         }
-        Err(refused("The clientRequestToken was used before with different parameters"))
+        Err(invalid("The clientRequestToken was used before with different parameters"))
     }
 }
 
