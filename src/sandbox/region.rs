@@ -221,7 +221,12 @@ pub fn with_here<T>(
 }
 
 fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
-    let (account_id, caller) = caller(state, &call.access_key);
+    let (mut account_id, caller) = caller(state, &call.access_key);
+    // Nobody has signed AssumeRoleWithWebIdentity: the role says whose call it is.
+    let of_role = text(&call.params, "RoleArn").split(':').nth(4);
+    if let Some(account) = of_role.filter(|id| call.access_key.is_empty() && state.accounts.contains_key(*id)) {
+        account.clone_into(&mut account_id);
+    }
     with_here(state, now, &account_id, &call.region, &caller, |here| {
         settle(here);
         aws::iam::authorize(here, call)?;

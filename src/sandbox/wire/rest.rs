@@ -53,6 +53,7 @@ const EKS: &[(&str, &str, &str)] = &[
     ("GET", "clusters/{clusterName}/pod-identity-associations/{associationId}", "DescribePodIdentityAssociation"),
     ("POST", "clusters/{clusterName}/pod-identity-associations/{associationId}", "UpdatePodIdentityAssociation"),
     ("DELETE", "clusters/{clusterName}/pod-identity-associations/{associationId}", "DeletePodIdentityAssociation"),
+    ("GET", "access-policies", "ListAccessPolicies"),
     ("POST", "tags/{resourceArn}", "TagResource"),
     ("DELETE", "tags/{resourceArn}", "UntagResource"),
     ("GET", "tags/{resourceArn}", "ListTagsForResource"),
