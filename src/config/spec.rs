@@ -151,7 +151,7 @@ impl Default for Network {
 
 /// A number of zones, or their ids.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a number of zones or a list of AZ ids")]
 pub enum Zones {
     /// The first so many that EKS takes, by AZ id.
     Count(u8),
@@ -445,7 +445,7 @@ pub struct Resources {
 
 /// A Kubernetes quantity: a number, or text such as `500m` or `16Gi`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a whole number or a quantity in quotes such as \"500m\" or \"16Gi\"")]
 pub enum Quantity {
     /// A whole number.
     Number(u64),
