@@ -50,8 +50,18 @@ pub(super) struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn report(&mut self, severity: Severity, path: &str, code: &'static str, title: impl Into<String>, help: impl Into<String>) {
-        if self.sound(path) {
+    fn report(
+        &mut self,
+        severity: Severity,
+        path: &str,
+        code: &'static str,
+        title: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        debug_assert!(super::codes().iter().any(|doc| doc.code == code), "`{code}` is not documented");
+        // A lint about a whole means nothing while a part of it is a stand-in.
+        let whole = severity == Severity::Error || !self.poisoned.iter().any(|poisoned| poisoned.starts_with(path));
+        if whole && self.sound(path) {
             self.found.push(Problem::new(code, severity, title, help).at(self.places.at(path)));
         }
     }

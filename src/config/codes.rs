@@ -368,7 +368,7 @@ codes! {
     DISRUPTION = "disruption",
         "Not a consolidation policy.",
         "WhenEmpty, WhenEmptyOrUnderutilized, Balanced.";
-    BUDGET = "budget",
+    BUDGET = "disruption-budget",
         "A disruption budget that Karpenter's CRD refuses.",
         "`nodes` as \"3\" or \"10%\", known reasons, `schedule` together with `duration`.";
     BUDGET_BLOCKS = "budget-blocks",
@@ -408,7 +408,7 @@ codes! {
     POOL_UNKNOWN = "pool-unknown",
         "The workload names a pool that is not there.",
         "Name a key of `nodePools`.";
-    COST_BUDGET = "cost-budget",
+    COST_BUDGET = "budget-threshold",
         "A budget warns, fails or both, in whole USD a month, on a subtotal of the summary.",
         "`fixed: {warn: 300, fail: 400}`.";
     PERCENT = "percent",
@@ -463,7 +463,12 @@ mod tests {
                 let text: String = std::fs::read_to_string(&path).unwrap().split_whitespace().collect();
                 for call in ["Problem::error(", "Problem::warning(", "Problem::new("] {
                     for (_, rest) in text.match_indices(call).map(|(at, _)| text[at..].split_at(call.len())) {
-                        assert!(rest.starts_with("code") || rest.starts_with("\",") || rest.starts_with('"'), "{}: {call}{}", path.display(), &rest[..20]);
+                        assert!(
+                            rest.starts_with("code") || rest.starts_with("\",") || rest.starts_with('"'),
+                            "{}: {call}{}",
+                            path.display(),
+                            &rest[..20]
+                        );
                         *seen += usize::from(rest.starts_with("code"));
                     }
                 }

@@ -136,9 +136,9 @@ fn unknown_key(path: &[Step], places: &Places) -> Problem {
         _ => ("?", path),
     };
     let within = path_text(parent);
-    let title = if within.is_empty() { format!("unknown key `{key}`") } else { format!("unknown key `{key}` in {within}") };
-    Problem::error(code::UNKNOWN_KEY, title, did_you_mean(key, &schema::keys(parent)))
-        .at(places.key(&path_text(path)))
+    let title =
+        if within.is_empty() { format!("unknown key `{key}`") } else { format!("unknown key `{key}` in {within}") };
+    Problem::error(code::UNKNOWN_KEY, title, did_you_mean(key, &schema::keys(parent))).at(places.key(&path_text(path)))
 }
 
 /// One error of the decoder, in our words. For a missing field the path is lengthened by it.
@@ -149,7 +149,8 @@ fn explain(message: &str, path: &mut Vec<Step>, root: &Node, places: &Places) ->
         let within = path_text(path);
         let place = places.at(&within);
         path.push(Step::Key(field.clone()));
-        let title = if within.is_empty() { format!("`{field}` is missing") } else { format!("`{within}` has no `{field}`") };
+        let title =
+            if within.is_empty() { format!("`{field}` is missing") } else { format!("`{within}` has no `{field}`") };
         return Problem::error(code::MISSING_FIELD, title, missing_help(&field)).at(place);
     }
     let text = path_text(path);
@@ -181,7 +182,11 @@ fn explain(message: &str, path: &mut Vec<Step>, root: &Node, places: &Places) ->
                 Kind::Map(_) => "a map".to_owned(),
             };
             let name = if text.is_empty() { "the file".to_owned() } else { format!("`{text}`") };
-            Problem::error(code::WRONG_TYPE, format!("{name} must be {expected}, not {found}"), format!("write {expected}"))
+            Problem::error(
+                code::WRONG_TYPE,
+                format!("{name} must be {expected}, not {found}"),
+                format!("write {expected}"),
+            )
         }
         None => Problem::error(code::WRONG_TYPE, format!("`{text}`: {message}"), "see the schema: `rem-ci schema`"),
     }
@@ -189,7 +194,11 @@ fn explain(message: &str, path: &mut Vec<Step>, root: &Node, places: &Places) ->
 }
 
 fn short(text: &str) -> String {
-    if text.chars().count() > 60 { format!("{}…", text.chars().take(60).collect::<String>()) } else { text.to_owned() }
+    if text.chars().count() > 60 {
+        format!("{}…", text.chars().take(60).collect::<String>())
+    } else {
+        text.to_owned()
+    }
 }
 
 fn noun(value: &Value) -> &'static str {

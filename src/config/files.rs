@@ -26,7 +26,7 @@ pub trait Source {
     ///
     /// # Errors
     /// A [`Problem`] without a place: not there, not a regular file, too big, not readable.
-    fn read(&self, path: &str) -> Result<Vec<u8>, Problem>;
+    fn read(&self, path: &str) -> Result<Vec<u8>, Box<Problem>>;
 }
 
 /// Files in memory by path: those of another commit, or of a test.
@@ -34,7 +34,7 @@ pub trait Source {
 pub struct Memory(pub BTreeMap<String, Vec<u8>>);
 
 impl Source for Memory {
-    fn read(&self, path: &str) -> Result<Vec<u8>, Problem> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Box<Problem>> {
         let bytes = self.0.get(path).ok_or_else(|| not_there(path))?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(too_big(path));
@@ -58,16 +58,16 @@ impl Disk {
 }
 
 impl Source for Disk {
-    fn read(&self, path: &str) -> Result<Vec<u8>, Problem> {
+    fn read(&self, path: &str) -> Result<Vec<u8>, Box<Problem>> {
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let fail = |errno: Errno| match errno {
             Errno::NOENT => not_there(path),
-            Errno::LOOP | Errno::NOTDIR | Errno::MLINK => Problem::error(
+            Errno::LOOP | Errno::NOTDIR | Errno::MLINK => refused(
                 code::UNSAFE_FILE,
                 format!("`{path}` is, or is reached through, a symbolic link or something that is not a folder"),
                 "environment files are read beneath one folder and never through a link; copy the file",
             ),
-            other => Problem::error(
+            other => refused(
                 code::FILE_NOT_READABLE,
                 format!("failed to open `{path}`: {other}"),
                 "check that it exists and that you may read it",
@@ -84,7 +84,7 @@ impl Source for Disk {
         let file = openat(&at, name, flags | OFlags::NONBLOCK, Mode::empty()).map_err(fail)?;
         let about = fstat(&file).map_err(fail)?;
         if FileType::from_raw_mode(about.st_mode) != FileType::RegularFile {
-            return Err(Problem::error(
+            return Err(refused(
                 code::UNSAFE_FILE,
                 format!("`{path}` is not a regular file"),
                 "environment files are plain files",
@@ -93,7 +93,7 @@ impl Source for Disk {
         let mut bytes = Vec::new();
         let read = std::fs::File::from(file).take(MAX_BYTES + 1).read_to_end(&mut bytes);
         read.map_err(|error| {
-            Problem::error(
+            refused(
                 code::FILE_NOT_READABLE,
                 format!("failed to read `{path}`: {error}"),
                 "check the disk and the permissions",
@@ -103,16 +103,20 @@ impl Source for Disk {
     }
 }
 
-fn not_there(path: &str) -> Problem {
-    Problem::error(
+fn refused(code: &'static str, title: impl Into<String>, help: impl Into<String>) -> Box<Problem> {
+    Box::new(Problem::error(code, title, help))
+}
+
+fn not_there(path: &str) -> Box<Problem> {
+    refused(
         code::FILE_NOT_FOUND,
         format!("there is no `{path}`"),
         "an environment is named by its file's stem (`prod` is environments/prod.yaml), or given as a path",
     )
 }
 
-fn too_big(path: &str) -> Problem {
-    Problem::error(
+fn too_big(path: &str) -> Box<Problem> {
+    refused(
         code::FILE_TOO_BIG,
         format!("`{path}` is bigger than 1 MiB"),
         "an environment file is a few hundred lines; keep user data short and the rest elsewhere",
@@ -140,14 +144,14 @@ pub fn is_name(argument: &str) -> bool {
 ///
 /// # Errors
 /// When it is neither a name nor the path of a YAML file.
-pub fn argument(argument: &str, root: &Path) -> Result<Argument, Problem> {
+pub fn argument(argument: &str, root: &Path) -> Result<Argument, Box<Problem>> {
     if is_name(argument) {
         let file = format!("environments/{argument}.yaml");
         return Ok(Argument { folder: root.to_owned(), shown: String::new(), file });
     }
     let path = Path::new(argument);
     let (Some(name), true) = (path.file_name().and_then(|name| name.to_str()), is_yaml(argument)) else {
-        return Err(Problem::error(
+        return Err(refused(
             code::FILE_NOT_FOUND,
             format!("`{argument}` is neither the name of an environment nor the path of a .yaml file"),
             "give `prod` for environments/prod.yaml, or a path that ends in .yaml",
@@ -157,7 +161,11 @@ pub fn argument(argument: &str, root: &Path) -> Result<Argument, Problem> {
     if within {
         let parts: Vec<_> = path.components().filter(|part| *part != Component::CurDir).collect();
         let file: PathBuf = parts.iter().collect();
-        return Ok(Argument { folder: root.to_owned(), shown: String::new(), file: file.to_string_lossy().into_owned() });
+        return Ok(Argument {
+            folder: root.to_owned(),
+            shown: String::new(),
+            file: file.to_string_lossy().into_owned(),
+        });
     }
     // Absolute, or up and over: the person who typed it knows the folder; nothing beneath it is followed.
     let parent = path.parent().unwrap_or(Path::new(""));
@@ -173,9 +181,9 @@ fn is_yaml(path: &str) -> bool {
 ///
 /// # Errors
 /// When the name is absolute, climbs out, has odd characters, or does not end in `.yaml` or `.yml`.
-pub fn beside(file: &str, extends: &str) -> Result<String, Problem> {
+pub fn beside(file: &str, extends: &str) -> Result<String, Box<Problem>> {
     let refuse = |why: &str| {
-        Err(Problem::error(
+        Err(refused(
             code::UNSAFE_EXTENDS,
             format!("`extends: {extends}` {why}"),
             "name a .yaml file in this file's folder, or below it: `extends: base.yaml`",

@@ -25,16 +25,16 @@ const KEYS: &[(&str, &str)] = &[
 /// # Errors
 /// What cannot be taken over: a file that is not such a configuration, keys without a counterpart, values of a wrong type.
 pub fn import_pulumi(text: &str, file: &str) -> Result<String, Vec<Problem>> {
-    let source = text::decode(file, text.as_bytes().to_vec()).map_err(|problem| vec![problem])?;
+    let source = text::decode(file, text.as_bytes().to_vec()).map_err(|problem| vec![*problem])?;
     let tree = yaml::read(&source)?;
     let mut import = Import { file: source, problems: Vec::new() };
-    let config = match tree.get("config") {
-        Some(Node { kind: Kind::Map(entries), .. }) => entries.as_slice(),
-        _ => {
-            let help = "give a Pulumi.<stack>.yaml, which has `config:` with `aws:region` and `rem:…` below it";
-            import.problems.push(Problem::error(code::IMPORT_VALUE, "there is no `config` map", help).at(Some(tree.at.place())));
-            &[]
-        }
+    let config = if let Some(Node { kind: Kind::Map(entries), .. }) = tree.get("config") {
+        entries.as_slice()
+    } else {
+        let help = "give a Pulumi.<stack>.yaml, which has `config:` with `aws:region` and `rem:…` below it";
+        let problem = Problem::error(code::IMPORT_VALUE, "there is no `config` map", help);
+        import.problems.push(problem.at(Some(tree.at.place())));
+        &[]
     };
     for (key, node) in config {
         if !KEYS.iter().any(|(known, _)| known == key) {

@@ -31,7 +31,7 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong with it, in the order of the files, if at least one of it is an error; warnings come along.
 pub fn load(argument: &str, root: &Path, today: Date) -> Result<Loaded, Vec<Problem>> {
-    let argument = files::argument(argument, root).map_err(|problem| vec![problem])?;
+    let argument = files::argument(argument, root).map_err(|problem| vec![*problem])?;
     load_shown(&Disk::new(&argument.folder), &argument.file, &argument.shown, today)
 }
 
@@ -47,7 +47,7 @@ fn load_shown(source: &dyn Source, file: &str, shown: &str, today: Date) -> Resu
     let mut reading = Reading { source, shown, files: Vec::new(), problems: Vec::new() };
     let root = reading.read(file, None);
     let Reading { files: read, mut problems, .. } = reading;
-    let Some(mut root) = root else { return Err(sorted(problems, shown, &read)) };
+    let Some(mut root) = root else { return Err(sorted(problems, &read)) };
     root.prune();
     let places = Places::of(&root);
     if root.get("name").is_none() {
@@ -59,7 +59,7 @@ fn load_shown(source: &dyn Source, file: &str, shown: &str, today: Date) -> Resu
             )
             .at(places.at("")),
         );
-        return Err(sorted(problems, shown, &read));
+        return Err(sorted(problems, &read));
     }
     let decoded = decode::decode(&root, &places);
     problems.extend(decoded.problems);
@@ -68,7 +68,7 @@ fn load_shown(source: &dyn Source, file: &str, shown: &str, today: Date) -> Resu
         problems.extend(check::check(spec, &places, &decoded.poisoned, stem, today));
         waive(&mut problems, &spec.policy, today);
     }
-    let findings = sorted(problems, shown, &read);
+    let findings = sorted(problems, &read);
     match decoded.spec {
         Some(spec) if !findings.iter().any(Problem::stops) => Ok(Loaded { spec, places, files: read, findings }),
         _ => Err(findings),
@@ -76,7 +76,7 @@ fn load_shown(source: &dyn Source, file: &str, shown: &str, today: Date) -> Resu
 }
 
 /// In the order in which a reader meets them.
-fn sorted(mut problems: Vec<Problem>, _shown: &str, files: &[String]) -> Vec<Problem> {
+fn sorted(mut problems: Vec<Problem>, files: &[String]) -> Vec<Problem> {
     let rank = |problem: &Problem| {
         problem.place.as_ref().map_or((0, 0, 0), |place| {
             let file = files.iter().position(|file| *file == place.file).map_or(0, |at| at + 1);
@@ -115,8 +115,13 @@ impl Reading<'_> {
             return None;
         }
         let name = format!("{}{file}", self.shown);
-        let read = self.source.read(file).map_err(|problem| vec![problem.at(place)]);
-        let text = read.and_then(|bytes| text::decode(&name, bytes).map_err(|problem| vec![problem]));
+        let read = self.source.read(file).map_err(|mut problem| {
+            if from.is_some() && problem.code == code::FILE_NOT_FOUND {
+                "`extends` is looked for beside the file that says it".clone_into(&mut problem.help);
+            }
+            vec![problem.at(place)]
+        });
+        let text = read.and_then(|bytes| text::decode(&name, bytes).map_err(|problem| vec![*problem]));
         self.files.push(name);
         let tree = match text.and_then(|text| yaml::read(&text)) {
             Ok(tree) => tree,

@@ -16,7 +16,29 @@ pub(super) struct Text {
     /// As messages call it.
     pub(super) name: String,
     /// All of it.
-    pub(super) text: String,
+    pub(super) all: String,
+    /// Where each line begins, in bytes.
+    starts: Vec<usize>,
+}
+
+impl Text {
+    pub(super) fn new(name: &str, text: String) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        Self { name: name.to_owned(), all: text, starts }
+    }
+
+    /// A line without its end, by its number from 1; empty if there is none.
+    pub(super) fn line(&self, number: usize) -> &str {
+        let start = self.starts.get(number.saturating_sub(1)).copied().unwrap_or(self.all.len());
+        let end = self.starts.get(number).map_or(self.all.len(), |next| next - 1);
+        self.all[start..end].trim_end_matches('\r')
+    }
+
+    /// How many lines there are.
+    pub(super) fn lines(&self) -> usize {
+        // After a last line end there is nothing more.
+        self.starts.len() - usize::from(self.all.ends_with('\n')).min(self.starts.len() - 1)
+    }
 }
 
 /// A stretch of one line of a file.
@@ -34,7 +56,7 @@ pub(super) struct Spot {
 impl Spot {
     /// The same as a [`Place`], with the line's text.
     pub(super) fn place(&self) -> Place {
-        let line = self.file.text.lines().nth(self.line - 1).unwrap_or_default();
+        let line = self.file.line(self.line);
         let text: String = line.chars().take(MAX_SNIPPET).map(|c| if c.is_control() { ' ' } else { c }).collect();
         Place { file: self.file.name.clone(), line: self.line, column: self.column, length: self.length, text }
     }
@@ -107,15 +129,17 @@ impl Node {
     pub(super) fn merge(self, over: Node) -> Node {
         match (self.kind, over.kind) {
             (Kind::Map(mut below), Kind::Map(above)) => {
-                for (key, node) in above {
-                    match below.iter().position(|(name, _)| *name == key) {
-                        Some(at) => {
-                            let (name, old) = below.remove(at);
-                            below.insert(at, (name, old.merge(node)));
-                        }
-                        None => below.push((key, node)),
+                let mut above: HashMap<String, (usize, Node)> =
+                    above.into_iter().enumerate().map(|(order, (key, node))| (key, (order, node))).collect();
+                for (key, node) in &mut below {
+                    if let Some((_, over)) = above.remove(key) {
+                        let under = std::mem::replace(&mut node.kind, Kind::List(Vec::new()));
+                        *node = Node { kind: under, at: node.at.clone(), key: node.key.clone() }.merge(over);
                     }
                 }
+                let mut new: Vec<_> = above.into_iter().collect();
+                new.sort_by_key(|(_, (order, _))| *order);
+                below.extend(new.into_iter().map(|(key, (_, node))| (key, node)));
                 Node { kind: Kind::Map(below), at: over.at, key: over.key }
             }
             (_, kind) => Node { kind, at: over.at, key: over.key },
@@ -127,7 +151,9 @@ impl Node {
         match &mut self.kind {
             Kind::Map(entries) => {
                 entries.retain(|(_, node)| !node.is_null());
-                entries.iter_mut().for_each(|(_, node)| node.prune());
+                for (_, node) in entries {
+                    node.prune();
+                }
             }
             Kind::List(items) => items.iter_mut().for_each(Self::prune),
             Kind::Scalar { .. } => {}
@@ -139,9 +165,7 @@ impl Node {
         let kind = match &self.kind {
             Kind::Scalar { value, raw } => Kind::Scalar { value: value.clone(), raw: raw.clone() },
             Kind::List(items) => Kind::List(items.iter().map(|item| item.moved(at)).collect()),
-            Kind::Map(entries) => {
-                Kind::Map(entries.iter().map(|(key, node)| (key.clone(), node.moved(at))).collect())
-            }
+            Kind::Map(entries) => Kind::Map(entries.iter().map(|(key, node)| (key.clone(), node.moved(at))).collect()),
         };
         Node { kind, at: at.clone(), key: Some(at.clone()) }
     }

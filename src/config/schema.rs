@@ -9,9 +9,8 @@ use super::node::Step;
 use super::spec::Spec;
 
 /// Straight from the types, with what is required.
-static EXACT: LazyLock<Value> = LazyLock::new(|| {
-    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Spec>().to_value()
-});
+static EXACT: LazyLock<Value> =
+    LazyLock::new(|| SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<Spec>().to_value());
 
 /// The text of `environments/schema.json`: as the types say, but nothing that `extends` can bring is required, a null
 /// removes what a base file says, and unknown keys are marked.
@@ -53,7 +52,8 @@ fn at(path: &[Step]) -> Option<&'static Value> {
     for step in path {
         here = resolve(match step {
             Step::Key(key) => {
-                let shape = alternatives(here).find(|shape| shape.get("properties").is_some() || entries(shape).is_some())?;
+                let shape =
+                    alternatives(here).find(|shape| shape.get("properties").is_some() || entries(shape).is_some())?;
                 shape.get("properties").and_then(|all| all.get(key)).or_else(|| entries(shape))?
             }
             Step::Index(_) => alternatives(here).find_map(|shape| shape.get("items"))?,
@@ -132,12 +132,16 @@ mod tests {
     #[test]
     fn committed_schema_is_current() {
         let committed = include_str!("../../environments/schema.json");
-        assert!(committed == schema(), "environments/schema.json is old: run `rem-ci schema > environments/schema.json`");
+        assert!(
+            committed == schema(),
+            "environments/schema.json is old: run `rem-ci schema > environments/schema.json`"
+        );
     }
 
     #[test]
     fn keys_are_found_through_maps_and_lists() {
-        let path = [Step::Key("nodePools".into()), Step::Key("x".into()), Step::Key("requirements".into()), Step::Index(0)];
+        let path =
+            [Step::Key("nodePools".into()), Step::Key("x".into()), Step::Key("requirements".into()), Step::Index(0)];
         assert_eq!(keys(&path), ["key", "minValues", "operator", "values"]);
         assert!(keys(&[]).contains(&"nodeClasses"));
         assert!(keys(&[Step::Key("tags".into())]).is_empty());

@@ -325,7 +325,8 @@ impl Default for Logging {
 pub struct Access {
     /// An IAM role or user ARN that exists.
     pub principal: String,
-    /// An EKS access policy: `AmazonEKSClusterAdminPolicy`, `AmazonEKSAdminPolicy`, `AmazonEKSEditPolicy`, `AmazonEKSViewPolicy`.
+    /// An EKS access policy: `AmazonEKSClusterAdminPolicy`, `AmazonEKSAdminPolicy`, `AmazonEKSAdminViewPolicy`,
+    /// `AmazonEKSEditPolicy`, `AmazonEKSSecretReaderPolicy`, `AmazonEKSViewPolicy`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
     /// Limits `policy` to these namespaces.
@@ -373,9 +374,9 @@ pub enum Identity {
 pub struct SystemNodes {
     /// An instance type, on demand.
     pub instance_type: String,
-    /// Fixed size. Karpenter's two replicas want two hosts.
+    /// Fixed size, at least `karpenter.values.replicas`: two replicas never share a host.
     pub count: u16,
-    /// Root volume (gp3, encrypted), GiB.
+    /// Root volume (gp3, encrypted), 20 to 16384 GiB.
     #[serde(rename = "volumeGiB")]
     pub volume_gib: u16,
 }
@@ -466,7 +467,7 @@ impl std::fmt::Display for Quantity {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct NodeClass {
-    /// `al2023@default` (resolved at creation, then kept) or an exact `al2023@vYYYYMMDD`.
+    /// `al2023@default` (resolved at creation, then kept) or an exact `al2023@vYYYYMMDD`. Either this or `amiSelectorTerms`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ami_alias: Option<String>,
     /// Root volume (gp3, encrypted), GiB.
@@ -617,7 +618,7 @@ pub struct Workload {
 pub struct Cost {
     /// Monthly quantities that no plan can know; each is printed beside its line.
     pub assumptions: Assumptions,
-    /// Thresholds, USD a month.
+    /// Thresholds, USD a month, on `fixed`, `expected`, `max` or `total` of the summary.
     pub budget: BTreeMap<String, Threshold>,
 }
 

@@ -47,22 +47,23 @@ pub(super) fn hidden(c: char) -> Option<&'static str> {
 }
 
 /// The text of a file, or why it is none.
-pub(super) fn decode(name: &str, bytes: Vec<u8>) -> Result<Arc<Text>, Problem> {
+pub(super) fn decode(name: &str, bytes: Vec<u8>) -> Result<Arc<Text>, Box<Problem>> {
     match String::from_utf8(bytes) {
-        Ok(text) => Ok(Arc::new(Text { name: name.to_owned(), text })),
+        Ok(text) => Ok(Arc::new(Text::new(name, text))),
         Err(error) => {
             let upto = error.utf8_error().valid_up_to();
             let bytes = error.into_bytes();
             let good = String::from_utf8_lossy(&bytes[..upto]).into_owned();
             let line = good.matches('\n').count() + 1;
             let column = good.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            let file = Arc::new(Text { name: name.to_owned(), text: good });
-            Err(Problem::error(
+            let file = Arc::new(Text::new(name, good));
+            let problem = Problem::error(
                 code::NOT_UTF8,
                 format!("byte {} is not UTF-8", upto + 1),
                 "save the file as UTF-8; binary data has no place here",
             )
-            .at(Some(Spot { file, line, column, length: 1 }.place())))
+            .at(Some(Spot { file, line, column, length: 1 }.place()));
+            Err(Box::new(problem))
         }
     }
 }
@@ -71,7 +72,7 @@ pub(super) fn decode(name: &str, bytes: Vec<u8>) -> Result<Arc<Text>, Problem> {
 pub(super) fn check(file: &Arc<Text>) -> Vec<Problem> {
     let mut found = Vec::new();
     let (mut line, mut column) = (1, 1);
-    let mut chars = file.text.chars().peekable();
+    let mut chars = file.all.chars().peekable();
     while let Some(c) = chars.next() {
         let why = match c {
             '\r' if chars.peek() != Some(&'\n') => Some("a control character"),

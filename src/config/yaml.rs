@@ -37,8 +37,12 @@ pub(super) fn read(file: &Arc<Text>) -> Result<Node, Vec<Problem>> {
     let Some(mut root) = walk.root else {
         let spot = Spot { file: file.clone(), line: 1, column: 1, length: 1 };
         return Err(vec![
-            Problem::error(code::EMPTY_FILE, "the file is empty", "start from environments/dev.yaml, or run `rem-ci init`")
-                .at(Some(spot.place())),
+            Problem::error(
+                code::EMPTY_FILE,
+                "the file is empty",
+                "start from environments/dev.yaml, or run `rem-ci init`",
+            )
+            .at(Some(spot.place())),
         ]);
     };
     if !matches!(root.kind, Kind::Map(_)) {
@@ -51,7 +55,7 @@ pub(super) fn read(file: &Arc<Text>) -> Result<Node, Vec<Problem>> {
             .at(Some(root.at.place())),
         ]);
     }
-    let values: Value = match serde_yaml::from_str(&file.text) {
+    let values: Value = match serde_yaml::from_str(&file.all) {
         Ok(values) => values,
         Err(error) => {
             let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
@@ -127,8 +131,22 @@ fn fill(node: &mut Node, seen: &Value, problems: &mut Vec<Problem>) {
 }
 
 enum Open {
-    List { at: Spot, key: Option<Spot>, anchor: usize, items: Vec<Node> },
-    Map { at: Spot, key: Option<Spot>, anchor: usize, entries: Vec<(String, Node)>, names: BTreeSet<String>, next: Next },
+    List {
+        at: Spot,
+        key: Option<Spot>,
+        flow: bool,
+        anchor: usize,
+        items: Vec<Node>,
+    },
+    Map {
+        at: Spot,
+        key: Option<Spot>,
+        flow: bool,
+        anchor: usize,
+        entries: Vec<(String, Node)>,
+        names: BTreeSet<String>,
+        next: Next,
+    },
 }
 
 /// What a map waits for.
@@ -141,7 +159,8 @@ enum Next {
 
 struct Walk<'a> {
     file: &'a Arc<Text>,
-    lines: Vec<&'a str>,
+    /// Characters of each line, and without white space at its end.
+    widths: Vec<(usize, usize)>,
     open: Vec<Open>,
     root: Option<Node>,
     anchors: HashMap<usize, Node>,
@@ -158,7 +177,10 @@ impl<'a> Walk<'a> {
     fn new(file: &'a Arc<Text>) -> Self {
         Self {
             file,
-            lines: file.text.lines().collect(),
+            widths: (1..=file.lines())
+                .map(|line| file.line(line))
+                .map(|line| (line.chars().count(), line.trim_end().chars().count()))
+                .collect(),
             open: Vec::new(),
             root: None,
             anchors: HashMap::new(),
@@ -179,9 +201,9 @@ impl<'a> Walk<'a> {
             flow_nesting_limit: MAX_DEPTH + 1,
             block_nesting_limit: MAX_DEPTH + 1,
         };
-        let tabs = text::tabs(&self.file.text);
+        let tabs = text::tabs(&self.file.all);
         let mut broken = None;
-        for item in Parser::new_from_str_with_options(&self.file.text, options) {
+        for item in Parser::new_from_str_with_options(&self.file.all, options) {
             match item {
                 Ok((event, span)) => self.event(event, span),
                 Err(error) => {
@@ -196,7 +218,8 @@ impl<'a> Walk<'a> {
         let last = broken.as_ref().map_or(usize::MAX, |(spot, _)| spot.line);
         for (line, column) in tabs {
             let text = self.blocks.iter().any(|(from, to)| (*from..=*to).contains(&line));
-            if !text && line <= last {
+            // A tab after plain text makes the reader stop a line early.
+            if !text && line <= last.saturating_add(1) {
                 let spot = Spot { file: self.file.clone(), line, column, length: 1 };
                 self.refuse(&spot, code::TAB_INDENT, "a tab in the indentation", "indent with spaces");
             }
@@ -219,15 +242,15 @@ impl<'a> Walk<'a> {
 
     /// A place of one character, inside the file even if the reader's mark is at its end.
     fn mark(&self, at: Marker) -> Spot {
-        let line = at.line().clamp(1, self.lines.len().max(1));
-        let width = self.lines.get(line - 1).map_or(0, |line| line.chars().count());
+        let line = at.line().clamp(1, self.widths.len().max(1));
+        let width = self.widths.get(line - 1).map_or(0, |(width, _)| *width);
         let column = if at.line() > line { width + 1 } else { (at.col() + 1).min(width + 1) };
         Spot { file: self.file.clone(), line, column, length: 1 }
     }
 
     fn spot(&self, span: Span) -> Spot {
         let mut spot = self.mark(span.start);
-        let width = self.lines.get(spot.line - 1).map_or(0, |line| line.trim_end().chars().count());
+        let width = self.widths.get(spot.line - 1).map_or(0, |(_, width)| *width);
         let end = if span.end.line() == span.start.line() { span.end.col() } else { width };
         spot.length = (end + 1).saturating_sub(spot.column).max(1);
         spot
@@ -252,13 +275,13 @@ impl<'a> Walk<'a> {
                 self.scalar(&value, style, anchor, spot);
             }
             Event::SequenceStart(style, anchor, tag) => {
-                let (at, key) = self.begin(style, span, tag.is_some());
-                self.open.push(Open::List { at, key, anchor, items: Vec::new() });
+                let (at, key, flow) = self.begin(style, span, tag.is_some());
+                self.open.push(Open::List { at, key, flow, anchor, items: Vec::new() });
             }
             Event::MappingStart(style, anchor, tag) => {
-                let (at, key) = self.begin(style, span, tag.is_some());
+                let (at, key, flow) = self.begin(style, span, tag.is_some());
                 let (entries, names) = (Vec::new(), BTreeSet::new());
-                self.open.push(Open::Map { at, key, anchor, entries, names, next: Next::Key });
+                self.open.push(Open::Map { at, key, flow, anchor, entries, names, next: Next::Key });
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Alias(id) => {
@@ -271,12 +294,17 @@ impl<'a> Walk<'a> {
 
     fn tagged(&mut self, tagged: bool, spot: &Spot) {
         if tagged {
-            self.refuse(spot, code::YAML_TAG, "a YAML tag", "tags (`!x`) mean nothing here; quote the value if it is text");
+            self.refuse(
+                spot,
+                code::YAML_TAG,
+                "a YAML tag",
+                "tags (`!x`) mean nothing here; quote the value if it is text",
+            );
         }
     }
 
-    /// Where a collection stands, and its key; a collection as a key is refused.
-    fn begin(&mut self, style: StructureStyle, span: Span, tagged: bool) -> (Spot, Option<Spot>) {
+    /// Where a collection stands, its key, and whether it is a flow one; a collection as a key is refused.
+    fn begin(&mut self, style: StructureStyle, span: Span, tagged: bool) -> (Spot, Option<Spot>, bool) {
         let own = self.spot(span);
         self.tagged(tagged, &own);
         let key = self.key_spot();
@@ -290,11 +318,9 @@ impl<'a> Walk<'a> {
             self.stop = true;
         }
         self.count(1, &own);
-        let at = match (style, &key) {
-            (StructureStyle::Block, Some(key)) => key.clone(),
-            _ => own,
-        };
-        (at, key)
+        let flow = style == StructureStyle::Flow;
+        let at = key.clone().filter(|_| !flow).unwrap_or(own);
+        (at, key, flow)
     }
 
     fn key_spot(&self) -> Option<Spot> {
@@ -307,7 +333,12 @@ impl<'a> Walk<'a> {
     fn count(&mut self, more: usize, at: &Spot) {
         self.nodes += more;
         if self.nodes > MAX_NODES {
-            self.refuse(at, code::YAML_TOO_LARGE, "more than 20,000 values", "an environment file is a few hundred lines");
+            self.refuse(
+                at,
+                code::YAML_TOO_LARGE,
+                "more than 20,000 values",
+                "an environment file is a few hundred lines",
+            );
             self.stop = true;
         }
     }
@@ -318,7 +349,12 @@ impl<'a> Walk<'a> {
         if let Some(Open::Map { names, next: next @ Next::Key, .. }) = self.open.last_mut() {
             if plain && value == "<<" {
                 *next = Next::Dropped(spot.clone());
-                self.refuse(&spot, code::MERGE_KEY, "a merge key", "`<<` is not read; use `extends: base.yaml`, or write it out");
+                self.refuse(
+                    &spot,
+                    code::MERGE_KEY,
+                    "a merge key",
+                    "`<<` is not read; use `extends: base.yaml`, or write it out",
+                );
             } else if plain && not_text(value) {
                 *next = Next::Dropped(spot.clone());
                 self.refuse(&spot, code::YAML_KEY, format!("the key `{value}` is not text"), "quote it");
@@ -342,7 +378,12 @@ impl<'a> Walk<'a> {
     fn alias(&mut self, id: usize, spot: Spot) {
         self.aliases += 1;
         if self.aliases > MAX_ALIASES {
-            self.refuse(&spot, code::YAML_ALIASES, "more than 16 aliases", "write it out, or put what is shared into a base file");
+            self.refuse(
+                &spot,
+                code::YAML_ALIASES,
+                "more than 16 aliases",
+                "write it out, or put what is shared into a base file",
+            );
             self.stop = true;
             return;
         }
@@ -365,20 +406,24 @@ impl<'a> Walk<'a> {
     }
 
     fn end(&mut self, span: Span) {
-        let (mut node, anchor) = match self.open.pop() {
-            Some(Open::List { at, key, anchor, items }) => (Node { kind: Kind::List(items), at, key }, anchor),
-            Some(Open::Map { at, key, anchor, entries, .. }) => (Node { kind: Kind::Map(entries), at, key }, anchor),
+        let (mut node, flow, anchor) = match self.open.pop() {
+            Some(Open::List { at, key, flow, anchor, items }) => {
+                (Node { kind: Kind::List(items), at, key }, flow, anchor)
+            }
+            Some(Open::Map { at, key, flow, anchor, entries, .. }) => {
+                (Node { kind: Kind::Map(entries), at, key }, flow, anchor)
+            }
             None => return,
         };
-        // A flow collection on one line is underlined whole.
-        let own = node.key.as_ref().is_none_or(|key| (key.line, key.column) != (node.at.line, node.at.column));
-        let flow = self.file.text.lines().nth(node.at.line - 1).and_then(|line| line.chars().nth(node.at.column - 1));
-        if own && matches!(flow, Some('[' | '{')) {
-            node.at.length = if span.end.line() == node.at.line {
-                (span.end.col() + 1).saturating_sub(node.at.column).max(1)
-            } else {
-                1
-            };
+        if flow {
+            // On one line it is underlined whole.
+            let whole = (span.end.col() + 1).saturating_sub(node.at.column).max(1);
+            node.at.length = if span.end.line() == node.at.line { whole } else { 1 };
+        } else if let (None, Kind::Map(entries)) = (&node.key, &node.kind)
+            && let Some(first) = entries.first().and_then(|(_, first)| first.key.clone())
+        {
+            // The file itself, or an item of a block list, stands where its first key does.
+            node.at = first;
         }
         self.put(node, anchor);
     }
@@ -412,4 +457,3 @@ fn too_deep() -> Problem {
 pub(super) fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_default()
 }
-

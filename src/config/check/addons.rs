@@ -86,7 +86,12 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
     for (name, why) in NEEDED {
         if !spec.addons.contains_key(*name) {
-            check.warning("addons", code::ADDON_MISSING, format!("no add-on `{name}`"), format!("{why}; add `{name}: {{version: default}}`"));
+            check.warning(
+                "addons",
+                code::ADDON_MISSING,
+                format!("no add-on `{name}`"),
+                format!("{why}; add `{name}: {{version: default}}`"),
+            );
         }
     }
     system_nodes(check);
@@ -101,13 +106,14 @@ pub(super) fn needs(check: &mut Check<'_>, path: &str, identity: Identity) {
             "`irsa` needs the cluster's OIDC provider",
             "set `cluster.oidcProvider: true`, or use `podIdentity`",
         ),
-        Identity::PodIdentity if !check.spec.addons.contains_key("eks-pod-identity-agent") && check.sound("addons") => check
-            .error(
+        Identity::PodIdentity if !check.spec.addons.contains_key("eks-pod-identity-agent") && check.sound("addons") => {
+            check.error(
                 path,
                 code::IDENTITY,
                 "`podIdentity` needs the add-on `eks-pod-identity-agent`",
                 "add `eks-pod-identity-agent: {version: default}` to `addons`",
-            ),
+            );
+        }
         Identity::Irsa | Identity::PodIdentity => {}
     }
 }
@@ -135,12 +141,21 @@ fn system_nodes(check: &mut Check<'_>) {
         );
     }
     if nodes.count == 0 {
-        check.error("systemNodes.count", code::SYSTEM_NODES, "no system nodes", "Karpenter needs nodes to run on; use 2");
-    } else if u16::from(check.spec.karpenter.values.replicas) > nodes.count && check.sound("karpenter.values.replicas") {
         check.error(
             "systemNodes.count",
             code::SYSTEM_NODES,
-            format!("{} replicas of Karpenter want as many hosts, there is {}", check.spec.karpenter.values.replicas, nodes.count),
+            "no system nodes",
+            "Karpenter needs nodes to run on; use 2",
+        );
+    } else if u16::from(check.spec.karpenter.values.replicas) > nodes.count && check.sound("karpenter.values.replicas")
+    {
+        check.error(
+            "systemNodes.count",
+            code::SYSTEM_NODES,
+            format!(
+                "{} replicas of Karpenter want as many hosts, there is {}",
+                check.spec.karpenter.values.replicas, nodes.count
+            ),
             "raise `systemNodes.count`, or lower `karpenter.values.replicas`: two replicas never share a host",
         );
     }

@@ -11,9 +11,8 @@ use crate::config::spec::{Connect, IpFamily};
 const LOG_TYPES: &[&str] = &["api", "audit", "authenticator", "controllerManager", "scheduler"];
 
 /// Days that CloudWatch Logs takes (API reference, `PutRetentionPolicy`).
-const RETENTION: &[i32] = &[
-    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
-];
+const RETENTION: &[i32] =
+    &[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// Access policies for people (EKS user guide, "Access policy permissions"); those for AWS's own services are left out.
 const POLICIES: &[&str] = &[
@@ -87,7 +86,12 @@ fn endpoint(check: &mut Check<'_>) {
     for (index, text) in endpoint.public_cidrs.iter().enumerate() {
         let path = format!("cluster.endpoint.publicCidrs[{index}]");
         match text.parse::<ipnet::IpNet>() {
-            Err(_) => check.error(&path, code::CIDR, format!("`{text}` is not a range"), "a single address is /32: 203.0.113.7/32"),
+            Err(_) => check.error(
+                &path,
+                code::CIDR,
+                format!("`{text}` is not a range"),
+                "a single address is /32: 203.0.113.7/32",
+            ),
             Ok(range) if range.trunc() != range => {
                 let title = format!("`{text}` has bits set beyond its /{}", range.prefix_len());
                 check.error(&path, code::CIDR, title, format!("write the range's first address: {}", range.trunc()));
@@ -173,10 +177,20 @@ fn access(check: &mut Check<'_>) {
                 } else {
                     "the ARN of a role or user that exists: arn:aws:iam::123456789012:role/NAME"
                 };
-                check.error(&at, code::PRINCIPAL, format!("`{}` is not the ARN of a role or user", access.principal), help);
+                check.error(
+                    &at,
+                    code::PRINCIPAL,
+                    format!("`{}` is not the ARN of a role or user", access.principal),
+                    help,
+                );
             }
             Some((_, _, resource)) if resource.starts_with("role/aws-service-role/") => {
-                check.error(&at, code::PRINCIPAL, "a service-linked role cannot have an access entry", "name a role of people");
+                check.error(
+                    &at,
+                    code::PRINCIPAL,
+                    "a service-linked role cannot have an access entry",
+                    "name a role of people",
+                );
             }
             Some((partition, ..)) if partition != crate::cloud::partition(&spec.region) && check.sound("region") => {
                 let title = format!("the principal is in partition {partition}, the cluster is not");
@@ -193,7 +207,8 @@ fn access(check: &mut Check<'_>) {
         if let Some(policy) = &access.policy {
             let short = policy.rsplit('/').next().unwrap_or(policy);
             if !POLICIES.contains(&policy.as_str()) {
-                let help = if POLICIES.contains(&short) { format!("write only `{short}`") } else { suggest(short, POLICIES) };
+                let help =
+                    if POLICIES.contains(&short) { format!("write only `{short}`") } else { suggest(short, POLICIES) };
                 let title = format!("`{policy}` is not an access policy for people");
                 check.error(&format!("{path}.policy"), code::ACCESS_POLICY, title, help);
             }
@@ -211,14 +226,24 @@ fn access(check: &mut Check<'_>) {
             let namespace = namespace.replace('*', "x");
             if !shapes::dns_label(&namespace) {
                 let at = format!("{path}.namespaces[{index}]");
-                check.error(&at, code::NAMESPACE, format!("`{namespace}` is not a namespace"), "a-z, 0-9 and `-`, up to 63");
+                check.error(
+                    &at,
+                    code::NAMESPACE,
+                    format!("`{namespace}` is not a namespace"),
+                    "a-z, 0-9 and `-`, up to 63",
+                );
             }
         }
         for (index, group) in access.groups.iter().enumerate() {
             if let Some(prefix) = GROUP_PREFIXES.iter().find(|prefix| group.starts_with(**prefix)) {
                 let at = format!("{path}.groups[{index}]");
                 let title = format!("EKS refuses groups that begin with `{prefix}`");
-                check.error(&at, code::ACCESS_GROUP, title, "bind a group of your own to the role you mean, or use a `policy`");
+                check.error(
+                    &at,
+                    code::ACCESS_GROUP,
+                    title,
+                    "bind a group of your own to the role you mean, or use a `policy`",
+                );
             }
         }
     }

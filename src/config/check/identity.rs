@@ -6,12 +6,46 @@ use crate::config::decode::{did_you_mean, nearest};
 
 /// Regions of the partitions aws, aws-cn and aws-us-gov: botocore 1.44.8, `partitions.json` (2026-11).
 const REGIONS: &[&str] = &[
-    "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1", "ap-south-2",
-    "ap-southeast-1", "ap-southeast-2", "ap-southeast-3", "ap-southeast-4", "ap-southeast-5", "ap-southeast-6",
-    "ap-southeast-7", "ca-central-1", "ca-west-1", "eu-central-1", "eu-central-2", "eu-north-1", "eu-south-1", "eu-south-2",
-    "eu-west-1", "eu-west-2", "eu-west-3", "il-central-1", "me-central-1", "me-south-1", "me-west-1", "mx-central-1",
-    "sa-east-1", "sa-west-1", "us-east-1", "us-east-2", "us-west-1", "us-west-2", "cn-north-1", "cn-northwest-1",
-    "us-gov-east-1", "us-gov-west-1",
+    "af-south-1",
+    "ap-east-1",
+    "ap-east-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-south-2",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-southeast-3",
+    "ap-southeast-4",
+    "ap-southeast-5",
+    "ap-southeast-6",
+    "ap-southeast-7",
+    "ca-central-1",
+    "ca-west-1",
+    "eu-central-1",
+    "eu-central-2",
+    "eu-north-1",
+    "eu-south-1",
+    "eu-south-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "il-central-1",
+    "me-central-1",
+    "me-south-1",
+    "me-west-1",
+    "mx-central-1",
+    "sa-east-1",
+    "sa-west-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "cn-north-1",
+    "cn-northwest-1",
+    "us-gov-east-1",
+    "us-gov-west-1",
 ];
 
 /// Partitions that exist but that rem-ci does not know the endpoints and ARNs of (same source).
@@ -69,7 +103,12 @@ fn name(check: &mut Check<'_>, name: &str) {
         );
     } else if name != check.stem {
         let title = format!("`{name}` is in a file called `{}`", check.stem);
-        check.error("name", code::NAME_NOT_STEM, title, format!("rename the file to {name}.yaml, or write `name: {}`", check.stem));
+        check.error(
+            "name",
+            code::NAME_NOT_STEM,
+            title,
+            format!("rename the file to {name}.yaml, or write `name: {}`", check.stem),
+        );
     }
 }
 
@@ -168,7 +207,12 @@ pub(super) fn tags(check: &mut Check<'_>, path: &str, tags: &std::collections::B
         let lower = key.to_lowercase();
         let reserved = ["aws:", "rem-ci:", "eks:", "karpenter.sh/", "karpenter.k8s.aws/", "kubernetes.io/cluster"];
         if let Some(prefix) = reserved.iter().find(|prefix| lower.starts_with(**prefix)) {
-            check.key_error(&at, code::TAG_RESERVED, format!("tags that begin with `{prefix}` are reserved"), "choose another key");
+            check.key_error(
+                &at,
+                code::TAG_RESERVED,
+                format!("tags that begin with `{prefix}` are reserved"),
+                "choose another key",
+            );
         } else if key == "Name" {
             check.key_error(&at, code::TAG_RESERVED, "`Name` is set by rem-ci", "choose another key");
         } else if key.is_empty() || key.chars().count() > 128 || !plain(key) {

@@ -8,20 +8,19 @@ use crate::config::decode::nearest;
 use crate::config::spec::Quantity;
 
 /// `settings.featureGates` of the chart, 1.1 to 1.15.
-const GATES: &[&str] = &[
-    "capacityBuffer",
-    "nodeOverlay",
-    "nodeRepair",
-    "reservedCapacity",
-    "spotToSpotConsolidation",
-    "staticCapacity",
-];
+const GATES: &[&str] =
+    &["capacityBuffer", "nodeOverlay", "nodeRepair", "reservedCapacity", "spotToSpotConsolidation", "staticCapacity"];
 
 pub(super) fn check(check: &mut Check<'_>) {
     let karpenter = &check.spec.karpenter;
     if !shapes::dns_label(&karpenter.namespace) {
         let help = "a-z, 0-9 and `-`, up to 63 characters";
-        check.error("karpenter.namespace", code::NAMESPACE, format!("`{}` is not a namespace", karpenter.namespace), help);
+        check.error(
+            "karpenter.namespace",
+            code::NAMESPACE,
+            format!("`{}` is not a namespace", karpenter.namespace),
+            help,
+        );
     }
     addons::needs(check, "karpenter.identity", karpenter.identity);
     if let Some(digest) = &karpenter.chart_digest
@@ -40,7 +39,12 @@ pub(super) fn check(check: &mut Check<'_>) {
     }
     let values = &karpenter.values;
     if values.replicas == 0 {
-        check.error("karpenter.values.replicas", code::REPLICAS, "no replica of Karpenter", "use 2: one leads, one waits");
+        check.error(
+            "karpenter.values.replicas",
+            code::REPLICAS,
+            "no replica of Karpenter",
+            "use 2: one leads, one waits",
+        );
     } else if values.replicas == 1 {
         let help = "while it restarts, no node is made or replaced; use 2";
         check.warning("karpenter.values.replicas", code::REPLICAS_ONE, "a single replica of Karpenter", help);

@@ -40,7 +40,10 @@ pub(super) fn check(check: &mut Check<'_>) {
             "name",
             code::NAME_TOO_LONG,
             format!("with `{environment}`, the name of an {kind} is {over} characters over AWS's limit of {most}"),
-            format!("rem-ci-{environment}-{what}-… is what it would be; shorten the name to {} characters", environment.len().saturating_sub(over)),
+            format!(
+                "rem-ci-{environment}-{what}-… is what it would be; shorten the name to {} characters",
+                environment.len().saturating_sub(over)
+            ),
         );
     }
 }

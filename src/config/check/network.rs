@@ -123,7 +123,12 @@ fn zones(check: &mut Check<'_>, zones: &Zones) {
     let ids = match zones {
         Zones::Count(count) => {
             if !(2..=6).contains(count) {
-                check.error("network.zones", code::ZONES, format!("{count} zones"), "2 to 6: EKS asks for two at least");
+                check.error(
+                    "network.zones",
+                    code::ZONES,
+                    format!("{count} zones"),
+                    "2 to 6: EKS asks for two at least",
+                );
             }
             return;
         }
@@ -139,10 +144,16 @@ fn zones(check: &mut Check<'_>, zones: &Zones) {
         if UNSUPPORTED_ZONES.contains(&id.as_str()) {
             let help = "EKS takes no cluster subnets there; choose another zone of the region";
             check.error(&path, code::ZONE_UNSUPPORTED, format!("EKS refuses zone `{id}`"), help);
-        } else if !id.strip_prefix(&prefix).is_some_and(|number| !number.is_empty() && number.len() <= 2 && number.bytes().all(|c| c.is_ascii_digit())) {
+        } else if !id
+            .strip_prefix(&prefix)
+            .is_some_and(|number| !number.is_empty() && number.len() <= 2 && number.bytes().all(|c| c.is_ascii_digit()))
+        {
             if check.sound("region") {
                 let title = format!("`{id}` is not the id of a zone of {}", check.spec.region);
-                let help = format!("ids look like `{prefix}1`; zone letters (`{}a`) differ from account to account", check.spec.region);
+                let help = format!(
+                    "ids look like `{prefix}1`; zone letters (`{}a`) differ from account to account",
+                    check.spec.region
+                );
                 check.error(&path, code::ZONE, title, help);
             }
         } else if !seen.insert(id) {
@@ -178,7 +189,12 @@ fn endpoints(check: &mut Check<'_>) {
         let plain = name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '.' || c == '-');
         if name.is_empty() || !plain || name.starts_with("com.") {
             let title = format!("`{name}` is not the short name of a VPC endpoint");
-            check.error(&path, code::ENDPOINT_NAME, title, "as AWS names the service after the region: `s3`, `ecr.dkr`, `sts`");
+            check.error(
+                &path,
+                code::ENDPOINT_NAME,
+                title,
+                "as AWS names the service after the region: `s3`, `ecr.dkr`, `sts`",
+            );
         } else if !seen.insert(name.as_str()) {
             check.error(&path, code::ENDPOINT_NAME, format!("`{name}` is there twice"), "name each endpoint once");
         }
@@ -215,7 +231,12 @@ fn existing_vpc(check: &mut Check<'_>, existing: &ExistingVpc) {
             let path = format!("network.existing.{list}[{index}]");
             id(check, &path, text, "subnet-");
             if !seen.insert(text) {
-                check.error(&path, code::EC2_ID, format!("subnet `{text}` is there twice"), "a subnet is private or public");
+                check.error(
+                    &path,
+                    code::EC2_ID,
+                    format!("subnet `{text}` is there twice"),
+                    "a subnet is private or public",
+                );
             }
         }
     }
@@ -233,7 +254,12 @@ fn security_group(check: &mut Check<'_>) {
                 check.error(&at("peer"), code::INGRESS_WORLD, format!("`{}` is the whole world", rule.peer), help);
             } else if rule.peer.contains(':') {
                 if rule.peer.parse::<ipnet::Ipv6Net>().is_err() {
-                    check.error(&at("peer"), code::CIDR, format!("`{}` is not an IPv6 range", rule.peer), "such as 2001:db8::/48");
+                    check.error(
+                        &at("peer"),
+                        code::CIDR,
+                        format!("`{}` is not an IPv6 range", rule.peer),
+                        "such as 2001:db8::/48",
+                    );
                 }
             } else {
                 parse(check, &at("peer"), &rule.peer);
@@ -249,15 +275,24 @@ fn security_group(check: &mut Check<'_>) {
         }
         let with_ports = matches!(rule.protocol.as_str(), "tcp" | "udp");
         match &rule.ports {
-            Some(ports) if with_ports => {
-                if port_range(ports).is_none() {
-                    let help = "a port from 1 to 65535, or a range: 8000-8100";
-                    check.error(&at("ports"), code::INGRESS, format!("`{ports}` is not a port"), help);
-                }
+            Some(ports) if with_ports && port_range(ports).is_none() => {
+                let help = "a port from 1 to 65535, or a range: 8000-8100";
+                check.error(&at("ports"), code::INGRESS, format!("`{ports}` is not a port"), help);
             }
-            Some(_) => check.error(&at("ports"), code::INGRESS, format!("`{}` has no ports", rule.protocol), "leave `ports` out"),
+            Some(_) if with_ports => {}
+            Some(_) => check.error(
+                &at("ports"),
+                code::INGRESS,
+                format!("`{}` has no ports", rule.protocol),
+                "leave `ports` out",
+            ),
             None if with_ports => {
-                check.error(&path, code::INGRESS, format!("`{}` without ports", rule.protocol), "say which: `ports: \"8443\"`");
+                check.error(
+                    &path,
+                    code::INGRESS,
+                    format!("`{}` without ports", rule.protocol),
+                    "say which: `ports: \"8443\"`",
+                );
             }
             None => {}
         }

@@ -75,7 +75,12 @@ pub(super) fn check(check: &mut Check<'_>) {
             check.error(&at, code::NODE_CLASS, format!("`{policy}` is not a policy"), "`RAID0`, or leave it out");
         }
         if class.user_data.as_ref().is_some_and(|data| data.len() > USER_DATA) {
-            check.error(&format!("{path}.userData"), code::NODE_CLASS, "more than 16 KiB of user data", "fetch the rest at boot");
+            check.error(
+                &format!("{path}.userData"),
+                code::NODE_CLASS,
+                "more than 16 KiB of user data",
+                "fetch the rest at boot",
+            );
         }
     }
 }
@@ -141,24 +146,44 @@ fn image(check: &mut Check<'_>, path: &str, class: &NodeClass) {
         }
         (Some(_), false) => {
             let help = "Karpenter takes an alias or other terms, never both";
-            check.error(&format!("{path}.amiSelectorTerms"), code::AMI_TERMS, "`amiAlias` and `amiSelectorTerms`", help);
+            check.error(
+                &format!("{path}.amiSelectorTerms"),
+                code::AMI_TERMS,
+                "`amiAlias` and `amiSelectorTerms`",
+                help,
+            );
         }
         (Some(text), true) => family = alias(check, &format!("{path}.amiAlias"), text, true),
         (None, false) => {}
     }
     if terms.len() > 30 {
-        check.error(&format!("{path}.amiSelectorTerms"), code::AMI_TERMS, format!("{} terms", terms.len()), "at most 30");
+        check.error(
+            &format!("{path}.amiSelectorTerms"),
+            code::AMI_TERMS,
+            format!("{} terms", terms.len()),
+            "at most 30",
+        );
     }
     for (index, term) in terms.iter().enumerate() {
         let at = format!("{path}.amiSelectorTerms[{index}]");
         known(check, &at, term, TERM);
         let has = |key: &str| term.contains_key(key);
         if !["alias", "id", "name", "tags", "ssmParameter"].iter().any(|key| has(key)) {
-            check.error(&at, code::AMI_TERMS, "selects nothing", "one of `alias`, `id`, `name`, `ssmParameter`, `tags`");
+            check.error(
+                &at,
+                code::AMI_TERMS,
+                "selects nothing",
+                "one of `alias`, `id`, `name`, `ssmParameter`, `tags`",
+            );
         }
         for alone in ["id", "alias", "ssmParameter"] {
             if has(alone) && term.len() > 1 {
-                check.error(&at, code::AMI_TERMS, format!("`{alone}` goes with nothing else"), "make it a term of its own");
+                check.error(
+                    &at,
+                    code::AMI_TERMS,
+                    format!("`{alone}` goes with nothing else"),
+                    "make it a term of its own",
+                );
             }
         }
         if let Some(text) = term.get("alias").and_then(Value::as_str) {
@@ -172,7 +197,12 @@ fn image(check: &mut Check<'_>, path: &str, class: &NodeClass) {
     let names: Vec<&str> = FAMILIES.iter().map(|(_, name)| *name).chain(["Custom"]).collect();
     match (&class.ami_family, family) {
         (None, None) if !terms.is_empty() => {
-            check.error(path, code::AMI_FAMILY, "no `amiFamily`", "without an alias, say how nodes are set up: `amiFamily: AL2023`");
+            check.error(
+                path,
+                code::AMI_FAMILY,
+                "no `amiFamily`",
+                "without an alias, say how nodes are set up: `amiFamily: AL2023`",
+            );
         }
         (Some(given), _) if !names.contains(&given.as_str()) => {
             check.error(&at, code::AMI_FAMILY, format!("`{given}` is not a family of AMIs"), suggest(given, &names));
@@ -197,7 +227,12 @@ fn volumes(check: &mut Check<'_>, path: &str, class: &NodeClass) {
         addons::volume(check, &at, gib, if al { addons::ROOT_GIB } else { 1 });
     }
     if mappings.len() > 50 {
-        check.error(&format!("{path}.blockDeviceMappings"), code::VOLUME, format!("{} volumes", mappings.len()), "at most 50");
+        check.error(
+            &format!("{path}.blockDeviceMappings"),
+            code::VOLUME,
+            format!("{} volumes", mappings.len()),
+            "at most 50",
+        );
     }
     let mut root = false;
     for (index, mapping) in mappings.iter().enumerate() {
@@ -218,7 +253,12 @@ fn volumes(check: &mut Check<'_>, path: &str, class: &NodeClass) {
         // A volume from a snapshot is encrypted as the snapshot is; EC2 refuses a second word on it.
         if !snapshot && ebs.get("encrypted") != Some(&Value::Bool(true)) {
             let at = if ebs.contains_key("encrypted") { format!("{at}.ebs.encrypted") } else { at };
-            check.error(&at, code::VOLUME_PLAIN, "the volume is not encrypted", "add `encrypted: true`; it costs nothing");
+            check.error(
+                &at,
+                code::VOLUME_PLAIN,
+                "the volume is not encrypted",
+                "add `encrypted: true`; it costs nothing",
+            );
         }
     }
 }
@@ -233,7 +273,12 @@ fn metadata(check: &mut Check<'_>, path: &str, options: &Map<String, Value>) {
     let switch = |value: &Value| matches!(value.as_str(), Some("enabled" | "disabled"));
     for key in ["httpEndpoint", "httpProtocolIPv6"] {
         if options.get(key).is_some_and(|value| !switch(value)) {
-            check.error(&format!("{path}.{key}"), code::NODE_CLASS, format!("`{key}` is a switch"), "`enabled` or `disabled`");
+            check.error(
+                &format!("{path}.{key}"),
+                code::NODE_CLASS,
+                format!("`{key}` is a switch"),
+                "`enabled` or `disabled`",
+            );
         }
     }
     if let Some(limit) = options.get("httpPutResponseHopLimit") {
@@ -281,7 +326,8 @@ fn kubelet(check: &mut Check<'_>, path: &str, kubelet: &Map<String, Value>) {
     ];
     for list in ["evictionHard", "evictionSoft"] {
         for signal in keys(list).into_iter().filter(|signal| !signals.contains(&signal.as_str())) {
-            let help = nearest(signal, signals).map_or_else(|| signals.join(", "), |near| format!("did you mean `{near}`?"));
+            let help =
+                nearest(signal, signals).map_or_else(|| signals.join(", "), |near| format!("did you mean `{near}`?"));
             let at = format!("{path}.{list}.{signal}");
             check.key_error(&at, code::NODE_CLASS, format!("`{signal}` is not an eviction signal"), help);
         }

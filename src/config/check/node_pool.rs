@@ -20,7 +20,12 @@ pub(super) fn check(check: &mut Check<'_>) {
         if !check.spec.node_classes.contains_key(&pool.node_class) && check.sound("nodeClasses") {
             let names: Vec<&str> = check.spec.node_classes.keys().map(String::as_str).collect();
             let title = format!("there is no node class `{}`", pool.node_class);
-            check.error(&format!("{path}.nodeClass"), code::NODE_CLASS_UNKNOWN, title, suggest(&pool.node_class, &names));
+            check.error(
+                &format!("{path}.nodeClass"),
+                code::NODE_CLASS_UNKNOWN,
+                title,
+                suggest(&pool.node_class, &names),
+            );
         }
         requirements::check(check, &path, pool);
         taints(check, &format!("{path}.taints"), &pool.taints);
@@ -37,7 +42,12 @@ fn taints(check: &mut Check<'_>, path: &str, taints: &[Taint]) {
     for (index, taint) in taints.iter().enumerate() {
         let at = format!("{path}[{index}]");
         if !shapes::label_key(&taint.key) {
-            check.error(&format!("{at}.key"), code::TAINT, format!("`{}` is not a taint key", taint.key), "as a label's key");
+            check.error(
+                &format!("{at}.key"),
+                code::TAINT,
+                format!("`{}` is not a taint key", taint.key),
+                "as a label's key",
+            );
         }
         if taint.value.as_ref().is_some_and(|value| !shapes::label_value(value)) {
             let help = "up to 63 letters, digits and ._-";
@@ -60,12 +70,22 @@ fn labels(check: &mut Check<'_>, path: &str, name: &str, pool: &NodePool) {
     for (key, value) in &pool.labels {
         let at = format!("{path}.labels.{key}");
         if !shapes::label_key(key) {
-            check.key_error(&at, code::LABEL, format!("`{key}` is not a label key"), "an optional DNS prefix and `/`, then up to 63 characters");
+            check.key_error(
+                &at,
+                code::LABEL,
+                format!("`{key}` is not a label key"),
+                "an optional DNS prefix and `/`, then up to 63 characters",
+            );
         } else if let Some(why) = requirements::restricted(key) {
             check.key_error(&at, code::LABEL_RESTRICTED, format!("label `{key}` {why}"), "use a prefix of your own");
         }
         if !shapes::label_value(value) {
-            check.error(&at, code::LABEL, format!("`{value}` is not a label value"), "up to 63 letters, digits and ._-");
+            check.error(
+                &at,
+                code::LABEL,
+                format!("`{value}` is not a label value"),
+                "up to 63 letters, digits and ._-",
+            );
         }
         if key == "workload-type" && value != name {
             let help = "leave it out: rem-ci sets it to the pool's name";
@@ -75,7 +95,12 @@ fn labels(check: &mut Check<'_>, path: &str, name: &str, pool: &NodePool) {
     for key in pool.annotations.keys() {
         let at = format!("{path}.annotations.{key}");
         if !shapes::label_key(key) || key.starts_with("rem-ci.dev/") {
-            check.key_error(&at, code::LABEL, format!("`{key}` is not an annotation for a pool"), "use a prefix of your own");
+            check.key_error(
+                &at,
+                code::LABEL,
+                format!("`{key}` is not an annotation for a pool"),
+                "use a prefix of your own",
+            );
         }
     }
 }
@@ -114,7 +139,12 @@ fn disruption(check: &mut Check<'_>, path: &str, pool: &NodePool) {
         since(check, &at, 14, "`Balanced`");
     }
     if disruption.budgets.len() > 50 {
-        check.error(&format!("{path}.budgets"), code::BUDGET, format!("{} budgets", disruption.budgets.len()), "at most 50");
+        check.error(
+            &format!("{path}.budgets"),
+            code::BUDGET,
+            format!("{} budgets", disruption.budgets.len()),
+            "at most 50",
+        );
     }
     for (index, budget) in disruption.budgets.iter().enumerate() {
         self::budget(check, &format!("{path}.budgets[{index}]"), budget);
@@ -162,7 +192,12 @@ fn budget(check: &mut Check<'_>, path: &str, budget: &Budget) {
         let plain = duration.strip_suffix("0s").unwrap_or(duration);
         if plain.contains('s') || shapes::duration(plain).is_none() {
             let at = format!("{path}.duration");
-            check.error(&at, code::BUDGET, format!("`{duration}` is not a duration"), "hours and minutes: `8h`, `1h30m`");
+            check.error(
+                &at,
+                code::BUDGET,
+                format!("`{duration}` is not a duration"),
+                "hours and minutes: `8h`, `1h30m`",
+            );
         }
     }
 }
@@ -180,7 +215,12 @@ fn size(check: &mut Check<'_>, path: &str, pool: &NodePool) {
     karpenter::quantities(check, &format!("{path}.limits"), &pool.limits);
     if pool.weight.is_some_and(|weight| !(1..=100).contains(&weight)) {
         let at = format!("{path}.weight");
-        check.error(&at, code::WEIGHT, format!("weight {}", pool.weight.unwrap_or_default()), "1 to 100, or leave it out");
+        check.error(
+            &at,
+            code::WEIGHT,
+            format!("weight {}", pool.weight.unwrap_or_default()),
+            "1 to 100, or leave it out",
+        );
     }
     if pool.replicas.is_some() {
         let at = format!("{path}.replicas");
@@ -190,7 +230,12 @@ fn size(check: &mut Check<'_>, path: &str, pool: &NodePool) {
         }
         if let Some(other) = pool.limits.keys().find(|key| *key != "nodes") {
             let at = format!("{path}.limits.{other}");
-            check.error(&at, code::STATIC_POOL, "a pool of a fixed size is limited by `nodes` only", format!("remove `{other}`"));
+            check.error(
+                &at,
+                code::STATIC_POOL,
+                "a pool of a fixed size is limited by `nodes` only",
+                format!("remove `{other}`"),
+            );
         }
         if !check.spec.karpenter.values.feature_gates.get("staticCapacity").copied().unwrap_or_default() {
             let help = "set `karpenter.values.featureGates.staticCapacity: true`";

@@ -18,12 +18,16 @@ pub(super) fn check(check: &mut Check<'_>) {
     cost(check);
     waivers(check);
     for (index, text) in check.spec.acknowledge.iter().enumerate() {
-        let good = text
-            .split_once(':')
-            .is_some_and(|(code, digest)| shapes::name(code, 64) && shapes::hex(digest, 12..=12));
+        let good =
+            text.split_once(':').is_some_and(|(code, digest)| shapes::name(code, 64) && shapes::hex(digest, 12..=12));
         if !good {
             let help = "CODE:DIGEST as the plan prints it: replace-cluster:4f2c9a01b7de";
-            check.error(&format!("acknowledge[{index}]"), code::ACKNOWLEDGE, format!("`{text}` acknowledges nothing"), help);
+            check.error(
+                &format!("acknowledge[{index}]"),
+                code::ACKNOWLEDGE,
+                format!("`{text}` acknowledges nothing"),
+                help,
+            );
         }
     }
     moved(check);
@@ -56,16 +60,27 @@ fn cost(check: &mut Check<'_>) {
         match (threshold.warn, threshold.fail) {
             (Some(warn), Some(fail)) if warn > fail => {
                 let help = "warn first, then fail";
-                check.error(&format!("{path}.warn"), code::COST_BUDGET, format!("warns at {warn}, fails at {fail}"), help);
+                check.error(
+                    &format!("{path}.warn"),
+                    code::COST_BUDGET,
+                    format!("warns at {warn}, fails at {fail}"),
+                    help,
+                );
             }
             (None, None) => {
-                check.error(&path, code::COST_BUDGET, "neither `warn` nor `fail`", "`{warn: 300, fail: 400}`, USD a month");
+                check.error(
+                    &path,
+                    code::COST_BUDGET,
+                    "neither `warn` nor `fail`",
+                    "`{warn: 300, fail: 400}`, USD a month",
+                );
             }
             _ => {}
         }
     }
     let assumptions = &check.spec.cost.assumptions;
-    let shares = [("spotSharePercent", assumptions.spot_share_percent), ("spotSavingPercent", assumptions.spot_saving_percent)];
+    let shares =
+        [("spotSharePercent", assumptions.spot_share_percent), ("spotSavingPercent", assumptions.spot_saving_percent)];
     for (name, share) in shares {
         if let Some(share) = share.filter(|share| *share > 100) {
             check.error(&format!("cost.assumptions.{name}"), code::PERCENT, format!("{share} percent"), "0 to 100");
@@ -86,7 +101,12 @@ fn waivers(check: &mut Check<'_>) {
             let help = "a code as `rem-ci explain` knows it: no-limit";
             check.error(&format!("{path}.code"), code::WAIVER, format!("`{}` is not a code", waiver.code), help);
         } else if !seen.insert(&waiver.code) {
-            check.error(&format!("{path}.code"), code::WAIVER, format!("`{}` is waived twice", waiver.code), "keep one");
+            check.error(
+                &format!("{path}.code"),
+                code::WAIVER,
+                format!("`{}` is waived twice", waiver.code),
+                "keep one",
+            );
         }
         if waiver.reason.trim().len() < 8 {
             let help = "say why in words that still make sense to who reads them when it ends";

@@ -92,11 +92,17 @@ pub(super) fn check(check: &mut Check<'_>, path: &str, pool: &NodePool) {
         let at = format!("{path}[{index}]");
         let (key, values) = (requirement.key.as_str(), &requirement.values);
         if !shapes::label_key(key) || key.len() > 316 {
-            check.error(&format!("{at}.key"), code::REQUIREMENT, format!("`{key}` is not a label"), "a well-known label of nodes");
+            check.error(
+                &format!("{at}.key"),
+                code::REQUIREMENT,
+                format!("`{key}` is not a label"),
+                "a well-known label of nodes",
+            );
         } else if let Some(why) = restricted(key) {
             let known = ["karpenter.sh/capacity-type"];
             let all = AWS_LABELS.iter().chain(KUBERNETES_LABELS).chain(&known).copied();
-            let help = nearest(key, all).map_or_else(|| "use another label".to_owned(), |near| format!("did you mean `{near}`?"));
+            let help = nearest(key, all)
+                .map_or_else(|| "use another label".to_owned(), |near| format!("did you mean `{near}`?"));
             check.error(&format!("{at}.key"), code::LABEL_RESTRICTED, format!("label `{key}` {why}"), help);
         }
         match requirement.operator.as_str() {
@@ -112,7 +118,8 @@ pub(super) fn check(check: &mut Check<'_>, path: &str, pool: &NodePool) {
                 }
             }
             "Gt" | "Lt" | "Gte" | "Lte" => {
-                let number = |text: &String| !text.is_empty() && text.len() <= 9 && text.bytes().all(|c| c.is_ascii_digit());
+                let number =
+                    |text: &String| !text.is_empty() && text.len() <= 9 && text.bytes().all(|c| c.is_ascii_digit());
                 if values.len() != 1 || !values.iter().all(number) {
                     let title = format!("`{}` takes one whole number", requirement.operator);
                     let at = if values.is_empty() { at.clone() } else { format!("{at}.values") };
@@ -127,8 +134,16 @@ pub(super) fn check(check: &mut Check<'_>, path: &str, pool: &NodePool) {
         for (index, value) in values.iter().enumerate() {
             let at = format!("{at}.values[{index}]");
             let known = VALUES.iter().find(|(name, _)| *name == key).map(|(_, known)| *known);
+            if matches!(requirement.operator.as_str(), "Gt" | "Lt" | "Gte" | "Lte") {
+                continue;
+            }
             if !shapes::label_value(value) {
-                check.error(&at, code::REQUIREMENT, format!("`{value}` is not a label value"), "up to 63 letters, digits and ._-");
+                check.error(
+                    &at,
+                    code::REQUIREMENT,
+                    format!("`{value}` is not a label value"),
+                    "up to 63 letters, digits and ._-",
+                );
             } else if let Some(known) = known.filter(|known| !known.contains(&value.as_str())) {
                 check.error(&at, code::REQUIREMENT, format!("`{key}` is never `{value}`"), suggest(value, known));
             } else if values[..index].contains(value) {
@@ -140,7 +155,7 @@ pub(super) fn check(check: &mut Check<'_>, path: &str, pool: &NodePool) {
             if !(1..=50).contains(&least) {
                 check.error(&at, code::REQUIREMENT, format!("minValues {least}"), "1 to 50");
             } else if requirement.operator == "In" && values.len() < usize::from(least) {
-                let title = format!("minValues {least}, but {} values", values.len());
+                let title = format!("minValues {least}, but values: {}", values.len());
                 check.error(&at, code::REQUIREMENT, title, "list more values, or ask for fewer");
             }
         }

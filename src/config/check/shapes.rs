@@ -193,7 +193,12 @@ mod tests {
     #[test]
     fn arns() {
         assert!(iam_arn("arn:aws:iam::123456789012:role/a/b").is_some());
-        for bad in ["arn:aws:iam::123456789012:root", "arn:aws:sts::123456789012:assumed-role/a/b", "arn:aws:iam::12:role/a", "x"] {
+        for bad in [
+            "arn:aws:iam::123456789012:root",
+            "arn:aws:sts::123456789012:assumed-role/a/b",
+            "arn:aws:iam::12:role/a",
+            "x",
+        ] {
             assert!(iam_arn(bad).is_none(), "{bad}");
         }
     }

@@ -41,14 +41,8 @@ const NOTICE_DAYS: i32 = 90;
 pub const KARPENTER_MINORS: std::ops::RangeInclusive<u32> = 1..=15;
 
 /// Oldest Karpenter for each Kubernetes minor (Karpenter's "Compatibility" page, 1.14).
-const OLDEST_KARPENTER: &[(u32, [u32; 3])] = &[
-    (31, [1, 0, 5]),
-    (32, [1, 2, 0]),
-    (33, [1, 5, 0]),
-    (34, [1, 6, 0]),
-    (35, [1, 9, 0]),
-    (36, [1, 13, 0]),
-];
+const OLDEST_KARPENTER: &[(u32, [u32; 3])] =
+    &[(31, [1, 0, 5]), (32, [1, 2, 0]), (33, [1, 5, 0]), (34, [1, 6, 0]), (35, [1, 9, 0]), (36, [1, 13, 0])];
 
 /// Support dates of `1.36`, if the calendar has them.
 #[must_use]
@@ -155,7 +149,12 @@ fn karpenter(check: &mut Check<'_>) -> Option<[u32; 3]> {
         } else {
             "three numbers, quoted: \"1.15.1\"".to_owned()
         };
-        check.error(path, code::KARPENTER_VERSION, format!("`{version}` is not a version of the Karpenter chart"), help);
+        check.error(
+            path,
+            code::KARPENTER_VERSION,
+            format!("`{version}` is not a version of the Karpenter chart"),
+            help,
+        );
         return None;
     };
     let [major, minor, _] = numbers;

@@ -19,7 +19,8 @@ fn names_and_paths_are_told_apart() {
 fn extends_stays_beneath_the_folder() {
     assert_eq!(beside("prod.yaml", "base.yaml").unwrap(), "base.yaml");
     assert_eq!(beside("a/prod.yaml", "./b/base.yml").unwrap(), "a/b/base.yml");
-    for bad in ["../base.yaml", "/etc/x.yaml", "a/../../x.yaml", ".git/config", ".git/x.yaml", "base", "a\\b.yaml", ""] {
+    for bad in ["../base.yaml", "/etc/x.yaml", "a/../../x.yaml", ".git/config", ".git/x.yaml", "base", "a\\b.yaml", ""]
+    {
         assert_eq!(beside("prod.yaml", bad).unwrap_err().code, code::UNSAFE_EXTENDS, "{bad}");
     }
 }

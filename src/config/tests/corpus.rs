@@ -3,7 +3,8 @@
 use super::*;
 
 fn cases() -> Vec<PathBuf> {
-    let mut cases: Vec<_> = std::fs::read_dir(root().join("tests/bad")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut cases: Vec<_> =
+        std::fs::read_dir(root().join("tests/bad")).unwrap().map(|entry| entry.unwrap().path()).collect();
     cases.sort();
     cases
 }

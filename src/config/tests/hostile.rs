@@ -36,7 +36,10 @@ fn deep_nesting_ends() {
     assert_eq!(first("[".repeat(500_000)), "yaml-too-large");
     assert_eq!(first(format!("a: {}", "{a: ".repeat(100_000))), "yaml-too-large");
     assert_eq!(first("- ".repeat(100_000)), "yaml-too-large");
-    let blocks: String = (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let mut blocks = String::new();
+    for depth in 0..200 {
+        let _ = writeln!(blocks, "{}a:", " ".repeat(depth));
+    }
     assert_eq!(first(blocks), "yaml-too-large");
 }
 
@@ -58,7 +61,8 @@ fn bombs_of_aliases_are_defused() {
 
 #[test]
 fn an_alias_within_bounds_is_read_and_placed() {
-    let text = GOOD.replace("limits: {cpu: 100}", "limits: &l {cpu: 1Zi}\n  other:\n    nodeClass: default\n    limits: *l");
+    let text =
+        GOOD.replace("limits: {cpu: 100}", "limits: &l {cpu: 1Zi}\n  other:\n    nodeClass: default\n    limits: *l");
     let problems = load_text(&text).unwrap_err();
     let places: Vec<_> =
         problems.iter().filter(|problem| problem.code == "quantity").map(|p| p.place.clone().unwrap()).collect();
@@ -89,7 +93,10 @@ fn crlf_and_comments_are_fine() {
 
 #[test]
 fn a_hundred_mistakes_do_not_take_long() {
-    let pools: String = (0..300).map(|n| format!("  p{n}: {{nodeClass: 1, requirements: 2, limits: []}}\n")).collect();
+    let mut pools = String::new();
+    for n in 0..300 {
+        let _ = writeln!(pools, "  p{n}: {{nodeClass: 1, requirements: 2, limits: []}}");
+    }
     let text = GOOD.replace("nodePools:\n", &format!("nodePools:\n{pools}"));
     let found = quick(text.into_bytes());
     assert!(found.len() >= 100, "{}", found.len());
