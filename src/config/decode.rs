@@ -39,7 +39,7 @@ pub(super) fn decode(root: &Node, places: &Places) -> Decoded {
         let mut note = |path: serde_ignored::Path<'_>| unknown.push(ignored_path(&path));
         match Spec::deserialize(serde_ignored::Deserializer::new(tracked, &mut note)) {
             Ok(spec) => {
-                problems.extend(unknown.iter().map(|path| unknown_key(path, places)));
+                problems.extend(unknown.iter().take(MOST).map(|path| unknown_key(path, places)));
                 return Decoded { spec: Some(spec), poisoned, problems };
             }
             Err(error) => {
@@ -112,6 +112,10 @@ fn replace(json: &mut Value, path: &[Step]) -> bool {
 /// The name most like `wrong`, if any is like it at all.
 pub(super) fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace(['-', '_'], "");
+    // The distance costs the product of both lengths, and nothing so long is a slip of the pen.
+    if wrong.len() > 100 {
+        return None;
+    }
     let wrong = plain(wrong);
     names
         .into_iter()

@@ -85,7 +85,20 @@ fn sorted(mut problems: Vec<Problem>, files: &[String]) -> Vec<Problem> {
     };
     problems.sort_by_key(rank);
     problems.dedup();
+    for problem in &mut problems {
+        shorten(&mut problem.title);
+        shorten(&mut problem.help);
+    }
     problems
+}
+
+/// Values are quoted in messages, and a value can be a megabyte.
+fn shorten(text: &mut String) {
+    const MOST: usize = 500;
+    if let Some((at, _)) = text.char_indices().nth(MOST) {
+        text.truncate(at);
+        text.push('…');
+    }
 }
 
 struct Reading<'a> {

@@ -57,8 +57,17 @@ impl Spot {
     /// The same as a [`Place`], with the line's text.
     pub(super) fn place(&self) -> Place {
         let line = self.file.line(self.line);
-        let text: String = line.chars().take(MAX_SNIPPET).map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let text: String = line.chars().take(MAX_SNIPPET).map(visible).collect();
         Place { file: self.file.name.clone(), line: self.line, column: self.column, length: self.length, text }
+    }
+}
+
+/// A snippet never shows what the check of characters refused.
+fn visible(c: char) -> char {
+    match c {
+        '\t' => ' ',
+        c if super::text::hidden(c).is_some() || c.is_control() => '\u{fffd}',
+        c => c,
     }
 }
 

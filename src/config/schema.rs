@@ -38,6 +38,14 @@ pub fn schema() -> String {
 
 fn loosen(shape: &mut Value, whole: bool) {
     let Some(shape) = shape.as_object_mut() else { return };
+    // An entry of a map can be removed by null.
+    if let Some(Value::Object(properties)) = shape.get_mut("properties") {
+        for property in properties.values_mut() {
+            if let Some(entry) = property.get_mut("additionalProperties").filter(|entry| entry.is_object()) {
+                *entry = json!({ "anyOf": [entry.take(), { "type": "null" }] });
+            }
+        }
+    }
     if shape.contains_key("properties") {
         shape.entry("additionalProperties").or_insert(Value::Bool(false));
         if !whole {

@@ -80,6 +80,7 @@ fn syntax(why: &str) -> Problem {
 
 /// Puts the second reader's scalars into the first one's tree.
 fn fill(node: &mut Node, seen: &Value, problems: &mut Vec<Problem>) {
+    let plain = matches!(&node.kind, Kind::Scalar { value, .. } if !value.is_string());
     let agree = match (&mut node.kind, seen) {
         (Kind::List(items), Value::Array(seen)) if items.len() == seen.len() => {
             items.iter_mut().zip(seen).for_each(|(item, seen)| fill(item, seen, problems));
@@ -107,7 +108,21 @@ fn fill(node: &mut Node, seen: &Value, problems: &mut Vec<Problem>) {
         }
         _ => false,
     };
-    if !agree {
+    if let Kind::Scalar { value: Value::String(text), raw } = &node.kind
+        && plain
+        && raw.len() > 1
+        && raw.starts_with('0')
+        && raw.bytes().all(|c| c.is_ascii_digit())
+    {
+        problems.push(
+            Problem::error(
+                code::UNQUOTED,
+                format!("`{text}` without quotes is a number to some readers, without its leading zero"),
+                format!("quote it: \"{text}\""),
+            )
+            .at(Some(node.at.place())),
+        );
+    } else if !agree {
         problems.push(
             Problem::error(
                 code::YAML_AMBIGUOUS,
@@ -355,6 +370,10 @@ impl<'a> Walk<'a> {
                     "a merge key",
                     "`<<` is not read; use `extends: base.yaml`, or write it out",
                 );
+            } else if let Some(c) = value.chars().find(|c| text::hidden(*c).is_some()) {
+                *next = Next::Dropped(spot.clone());
+                let title = format!("an escape in this key stands for U+{:04X}", u32::from(c));
+                self.refuse(&spot, code::HIDDEN_CHARACTER, title, "delete it");
             } else if plain && not_text(value) {
                 *next = Next::Dropped(spot.clone());
                 self.refuse(&spot, code::YAML_KEY, format!("the key `{value}` is not text"), "quote it");

@@ -11,7 +11,7 @@ use crate::config::spec::{Policy, Waiver};
 use crate::problem::{Problem, Severity};
 
 /// Budgets that can be set: subtotals of the cost summary.
-const BUDGETS: &[&str] = &["fixed", "expected", "max", "total"];
+const BUDGETS: &[&str] = &["fixed", "expected", "max", "total", "delta", "deltaPercent"];
 
 pub(super) fn check(check: &mut Check<'_>) {
     workloads(check);

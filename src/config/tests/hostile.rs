@@ -83,6 +83,26 @@ fn odd_bytes() {
     assert_eq!(first("? [a]\n: b\n"), "yaml-key");
     assert_eq!(first("null: b\n"), "yaml-key");
     assert_eq!(first("name: [}\n"), "yaml-syntax");
+    assert_eq!(first("name: prod\n\"a\\u202eb\": 1\n"), "hidden-character");
+    assert_eq!(first("name: prod\naccount: 012345678901\n"), "unquoted");
+}
+
+#[test]
+fn messages_stay_short_and_visible() {
+    for field in
+        ["region: us-east-1", "name: rem-prod", "nodeClass: default", "cidr: 10.0.0.0/16", "upgradePolicy: STANDARD"]
+    {
+        let key = field.split(':').next().unwrap();
+        let text = GOOD.replace(field, &format!("{key}: {}", "x".repeat(500_000)));
+        let problems = quick(text.into_bytes());
+        assert!(!problems.is_empty(), "{field}");
+        for problem in problems {
+            let length = problem.title.len() + problem.help.len() + problem.place.map_or(0, |place| place.text.len());
+            assert!(length < 4_000, "{field}: {length}");
+        }
+    }
+    let problem = quick(b"name: a\xe2\x80\xaeb\n".to_vec()).remove(0);
+    assert_eq!(problem.place.unwrap().text, "name: a\u{fffd}b");
 }
 
 #[test]
