@@ -3,6 +3,7 @@
 //! A pipeline of pure data, `YAML -config-> Spec -model-> Graph -read-> Snapshot -plan-> Plan -apply-> Events -view-> text`,
 //! where only *read* and *apply* do I/O.
 
+pub mod cli;
 pub mod cloud;
 pub mod config;
 pub mod cost;
@@ -11,6 +12,7 @@ pub mod guard;
 pub mod model;
 pub mod problem;
 pub mod resources;
+pub mod run;
 pub mod sandbox;
-pub mod view;
 pub mod verify;
+pub mod view;

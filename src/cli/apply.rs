@@ -10,28 +10,28 @@ use crate::{config::Loaded, verify};
 
 /// Arguments of `apply`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The environment: a name or a path
     #[arg(value_name = "ENV")]
-    pub environment: String,
+    pub(super) environment: String,
     /// Apply only the plan with this digest
     #[arg(long, value_name = "DIGEST")]
-    pub expect_plan: Option<String>,
+    pub(super) expect_plan: Option<String>,
     /// Acknowledge a finding by exactly its digest
     #[arg(long, value_name = "CODE:DIGEST")]
-    pub acknowledge: Vec<String>,
+    pub(super) acknowledge: Vec<String>,
     /// Do not ask
     #[arg(long, short)]
-    pub yes: bool,
+    pub(super) yes: bool,
     /// Apply one section (network, identity, cluster, interruption, karpenter) and what it needs
     #[arg(long, value_name = "SECTION")]
-    pub only: Option<String>,
+    pub(super) only: Option<String>,
     /// Do not verify afterwards
     #[arg(long)]
-    pub no_verify: bool,
+    pub(super) no_verify: bool,
     /// Go ahead without a lock where there is no state bucket
     #[arg(long)]
-    pub no_lock: bool,
+    pub(super) no_lock: bool,
 }
 
 /// Shows a plan where it does not get in the way of the result.
@@ -59,7 +59,12 @@ pub(super) fn confirmed(question: &str, help: &str) -> Result<(), Halt> {
 }
 
 /// The plan as it stands, refused or not.
-pub(super) async fn first_look(loaded: &Loaded, world: &World, verb: Verb, acknowledged: &[String]) -> Result<Looked, Halt> {
+pub(super) async fn first_look(
+    loaded: &Loaded,
+    world: &World,
+    verb: Verb,
+    acknowledged: &[String],
+) -> Result<Looked, Halt> {
     let record = run::recorded(world, &loaded.spec).await?;
     let ask = Look {
         verb,
@@ -102,26 +107,28 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
         None
     };
     let report = apply_report("apply", &applied, problems(&applied.outcome, &args.environment, "apply"));
-    match say.format {
-        Format::Human => say.result(&human::apply(&report, say.style(Stream::Stdout))),
-        Format::Json => say.result(&json::apply(&report)),
-        Format::Markdown => say.result(&markdown::apply_summary(&report, markdown::SUMMARY_LIMIT)),
-    };
-    if let Some(checks) = checks {
-        let report = verify_report(&loaded.spec.name, &checks);
-        if !report.passed() {
-            exit = Exit::Unverified;
-        }
-        match say.format {
-            Format::Human => say.result(&human::verify(&report, say.style(Stream::Stdout))),
-            // stdout is one document: the verification is the reader's next call.
-            Format::Json => {
-                say.aside(&human::verify(&report, say.style(Stream::Stderr)));
-                Exit::Done
-            }
-            Format::Markdown => say.result(&markdown::verify_summary(&report)),
-        };
+    let verified = checks.map(|checks| verify_report(&loaded.spec.name, &checks));
+    if verified.as_ref().is_some_and(|verified| !verified.passed()) {
+        exit = Exit::Unverified;
     }
+    let meta = markdown::CommentMeta::default();
+    match say.format {
+        Format::Human => {
+            let style = say.style(Stream::Stdout);
+            let verified = verified.map(|verified| format!("\n{}", human::verify(&verified, style)));
+            say.result(&(human::apply(&report, style) + &verified.unwrap_or_default()))
+        }
+        // stdout is one document: the verification goes beside it, and `rem-ci verify` has it as JSON.
+        Format::Json => {
+            if let Some(verified) = verified {
+                say.aside(&human::verify(&verified, say.style(Stream::Stderr)));
+            }
+            say.result(&json::apply(&report))
+        }
+        Format::Markdown => {
+            say.result(&markdown::apply_summary(&report, verified.as_ref(), &meta, markdown::SUMMARY_LIMIT))
+        }
+    };
     Ok(exit)
 }
 
@@ -130,6 +137,8 @@ pub(super) fn problems(outcome: &crate::engine::Outcome, environment: &str, verb
     let again = format!("run rem-ci {verb} {environment} again: it goes on from where it is");
     let failed = outcome.reports.iter().filter_map(|report| Some((report, report.error.as_ref()?)));
     failed
-        .map(|(report, failure)| Problem::error("incomplete", failure.to_string(), again.clone()).about(&report.address))
+        .map(|(report, failure)| {
+            Problem::error("incomplete", failure.to_string(), again.clone()).about(&report.address)
+        })
         .collect()
 }

@@ -77,13 +77,20 @@ impl Common {
     }
 
     /// Opens the world of a verb that can do without: no credentials mean offline, which is said in one line.
-    pub(super) async fn world_or_offline(&self, loaded: &Loaded, offline: bool, say: &super::Say) -> Result<Option<World>, Halt> {
+    pub(super) async fn world_or_offline(
+        &self,
+        loaded: &Loaded,
+        offline: bool,
+        say: &super::Say,
+    ) -> Result<Option<World>, Halt> {
         if offline {
             return Ok(None);
         }
         match open(&self.source(), &loaded.spec).await {
             Err(halt) if halt.problems.iter().any(|problem| problem.code == "no-credentials") => {
-                say.aside("no AWS credentials: planning offline, everything is taken as absent (--sandbox simulates AWS)\n");
+                say.aside(
+                    "no AWS credentials: planning offline, everything is taken as absent (--sandbox simulates AWS)\n",
+                );
                 Ok(None)
             }
             opened => opened,

@@ -6,13 +6,13 @@ use crate::run::Halt;
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Environments: names or paths
     #[arg(required = true, value_name = "ENV")]
-    pub environments: Vec<String>,
+    pub(super) environments: Vec<String>,
     /// Ask no AWS at all; files are checked the same either way
     #[arg(long)]
-    pub offline: bool,
+    pub(super) offline: bool,
 }
 
 pub(super) fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {

@@ -8,20 +8,23 @@ use crate::view::{human, json, markdown};
 
 /// Arguments of `cost`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Environments: names or paths
     #[arg(required = true, value_name = "ENV")]
-    pub environments: Vec<String>,
+    pub(super) environments: Vec<String>,
     /// Ask no AWS at all
     #[arg(long)]
-    pub offline: bool,
+    pub(super) offline: bool,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
     let looks = plan::all(common, &args.environments, args.offline, say).await?;
     let reports: Vec<_> = looks.iter().map(|(_, report)| report.clone()).collect();
     let text = match say.format {
-        Format::Human => human::costs(&reports, say.style(Stream::Stdout)),
+        Format::Human => {
+            let style = say.style(Stream::Stdout);
+            reports.iter().map(|report| human::cost(report, style)).collect::<Vec<_>>().join("\n")
+        }
         Format::Json => json::costs(&reports),
         Format::Markdown => markdown::costs(&reports),
     };

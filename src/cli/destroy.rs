@@ -10,25 +10,25 @@ use crate::view::{human, json, markdown};
 
 /// Arguments of `destroy`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The environment: a name or a path
     #[arg(value_name = "ENV")]
-    pub environment: String,
+    pub(super) environment: String,
     /// The environment's name once more: acknowledges the end of its cluster, VPC and nodes
     #[arg(long, value_name = "NAME")]
-    pub confirm: Option<String>,
+    pub(super) confirm: Option<String>,
     /// Destroy only by the plan with this digest
     #[arg(long, value_name = "DIGEST")]
-    pub expect_plan: Option<String>,
+    pub(super) expect_plan: Option<String>,
     /// Acknowledge a finding by exactly its digest
     #[arg(long, value_name = "CODE:DIGEST")]
-    pub acknowledge: Vec<String>,
+    pub(super) acknowledge: Vec<String>,
     /// Go ahead without a lock where there is no state bucket
     #[arg(long)]
-    pub no_lock: bool,
+    pub(super) no_lock: bool,
     /// Taken for scripts that pass it everywhere; `--confirm` is what counts
     #[arg(long, short)]
-    pub yes: bool,
+    pub(super) yes: bool,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
@@ -62,7 +62,12 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     match say.format {
         Format::Human => say.result(&human::apply(&report, say.style(Stream::Stdout))),
         Format::Json => say.result(&json::apply(&report)),
-        Format::Markdown => say.result(&markdown::apply_summary(&report, markdown::SUMMARY_LIMIT)),
+        Format::Markdown => say.result(&markdown::apply_summary(
+            &report,
+            None,
+            &markdown::CommentMeta::default(),
+            markdown::SUMMARY_LIMIT,
+        )),
     };
     Ok(destroyed.exit())
 }

@@ -11,13 +11,13 @@ use crate::view::{human, json, markdown};
 
 /// Arguments of `drift`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Environments: names or paths
     #[arg(required = true, value_name = "ENV")]
-    pub environments: Vec<String>,
+    pub(super) environments: Vec<String>,
     /// Exit with 2 when something moved
     #[arg(long)]
-    pub detailed_exitcode: bool,
+    pub(super) detailed_exitcode: bool,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
@@ -35,8 +35,7 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
             }
             None => "the working tree: no apply is recorded".to_owned(),
         };
-        let ask =
-            Look { verb: Verb::Apply, after_incomplete: false, acknowledged: &[], today: world.clock.today() };
+        let ask = Look { verb: Verb::Apply, after_incomplete: false, acknowledged: &[], today: world.clock.today() };
         let looked = look(&loaded, Some(&world), ask).await?;
         moved |= looked.plan.changes() || looked.plan.summary()["unknown"] > 0;
         reports.push(DriftReport { baseline: Untrusted::new(baseline), plan: plan_report(&looked, world.mode) });
@@ -45,7 +44,7 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     let texts = reports.iter().map(|report| match say.format {
         Format::Human => human::drift(report, style),
         Format::Json => json::drift(report),
-        Format::Markdown => markdown::drift(report),
+        Format::Markdown => markdown::drift_issue(report, &markdown::CommentMeta::default(), markdown::SUMMARY_LIMIT),
     });
     say.result(&texts.collect::<Vec<_>>().join("\n"));
     Ok(if moved && args.detailed_exitcode { Exit::Changes } else { Exit::Done })

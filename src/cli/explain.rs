@@ -8,19 +8,17 @@ use crate::{config, guard, resources, run, verify};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// A code (`subnet-too-small`) or a kind (`nat-gateway`); all of them when left out
     #[arg(value_name = "CODE|KIND")]
-    pub word: Option<String>,
+    pub(super) word: Option<String>,
 }
 
 /// Every code with its explanation.
 #[must_use]
 pub fn codes() -> Vec<(&'static str, String)> {
-    let mut all: Vec<(&'static str, String)> = config::codes()
-        .iter()
-        .map(|doc| (doc.code, format!("{}\n\n{}", doc.explanation, doc.help)))
-        .collect();
+    let mut all: Vec<(&'static str, String)> =
+        config::codes().iter().map(|doc| (doc.code, format!("{}\n\n{}", doc.why, doc.fix))).collect();
     let guards = guard::GUARDS.iter().flat_map(|guard| guard.codes);
     let rest = guards.chain(run::CODES).chain(verify::codes()).chain(CODES);
     all.extend(rest.map(|(code, text)| (*code, (*text).to_owned())));
@@ -31,7 +29,10 @@ pub fn codes() -> Vec<(&'static str, String)> {
 /// Codes of the command line itself.
 const CODES: &[(&str, &str)] = &[
     ("usage", "The command line makes no sense; `rem-ci help VERB` shows what it takes."),
-    ("output-file", "--out writes onto regular files only, by a rename in the same folder, so that a reader never sees half of it."),
+    (
+        "output-file",
+        "--out writes onto regular files only, by a rename in the same folder, so that a reader never sees half of it.",
+    ),
     ("no-output", "An output has a value only once the resource behind it exists."),
     ("unknown-word", "`rem-ci explain` knows codes and kinds of resources; without a word it lists all."),
 ];
@@ -69,7 +70,8 @@ pub(super) fn run(args: &Args, say: &Say) -> Result<Exit, Halt> {
         return Ok(say.result(&format!("{code}\n\n{text}\n")));
     }
     let near = all.iter().map(|(code, _)| *code).chain(resources::KINDS.iter().map(|kind| kind.kind().name));
-    let near = near.max_by(|one, other| strsim::jaro(one, word).total_cmp(&strsim::jaro(other, word))).unwrap_or_default();
+    let near =
+        near.max_by(|one, other| strsim::jaro(one, word).total_cmp(&strsim::jaro(other, word))).unwrap_or_default();
     let title = format!("nothing is called {word}");
     Err(Halt::new(Exit::Usage, Problem::error("unknown-word", title, format!("did you mean {near}?"))))
 }

@@ -9,18 +9,18 @@ use crate::run::Halt;
 
 /// Arguments of `import-config`.
 #[derive(Debug, clap::Args)]
-pub struct Import {
+pub(super) struct Import {
     /// A `Pulumi.STACK.yaml`
     #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    pub(super) file: PathBuf,
 }
 
 /// Arguments of `completions`.
 #[derive(Debug, clap::Args)]
-pub struct Completions {
+pub(super) struct Completions {
     /// Which shell
     #[arg(value_enum)]
-    pub shell: clap_complete::Shell,
+    pub(super) shell: clap_complete::Shell,
 }
 
 pub(super) fn import(args: &Import, say: &Say) -> Result<Exit, Halt> {

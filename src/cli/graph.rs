@@ -11,7 +11,7 @@ use crate::view::diagram::{Subnets, Topology};
 
 /// What kind of picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum As {
+pub(super) enum As {
     /// For GitHub comments.
     #[default]
     Mermaid,
@@ -23,22 +23,20 @@ pub enum As {
 
 /// Arguments of `graph`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The environment: a name or a path
     #[arg(value_name = "ENV")]
-    pub environment: String,
+    pub(super) environment: String,
     /// What kind of picture
     #[arg(long = "as", value_enum, default_value = "mermaid")]
-    pub kind: As,
+    pub(super) kind: As,
 }
 
 /// The picture of a Spec, with the subnets as the model lays them out.
 pub(super) fn topology(spec: &Spec) -> Topology {
     let zones = model::network::layout(spec);
-    let subnets: Vec<Subnets> = zones
-        .into_iter()
-        .map(|zone| Subnets { zone: zone.name, public: zone.public, private: zone.private })
-        .collect();
+    let subnets: Vec<Subnets> =
+        zones.into_iter().map(|zone| Subnets { zone: zone.name, public: zone.public, private: zone.private }).collect();
     Topology::of(spec, &subnets)
 }
 

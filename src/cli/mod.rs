@@ -139,7 +139,11 @@ pub fn reference() -> String {
     command.build();
     let mut text = command.render_long_help().to_string();
     for verb in command.get_subcommands_mut() {
-        text.push_str(&format!("\n\n## {}\n\n{}", verb.get_name(), verb.render_long_help()));
+        let help = verb.render_long_help().to_string();
+        text.push_str("\n\n## ");
+        text.push_str(verb.get_name());
+        text.push_str("\n\n");
+        text.push_str(&help);
     }
     text
 }

@@ -12,19 +12,19 @@ use crate::view::{human, json, markdown};
 
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Environments: names or paths
     #[arg(required = true, value_name = "ENV")]
-    pub environments: Vec<String>,
+    pub(super) environments: Vec<String>,
     /// Ask no AWS at all: everything is taken as absent
     #[arg(long)]
-    pub offline: bool,
+    pub(super) offline: bool,
     /// Write the result to FILE instead of stdout
     #[arg(long, value_name = "FILE")]
-    pub out: Option<PathBuf>,
+    pub(super) out: Option<PathBuf>,
     /// Exit with 2 when there are changes
     #[arg(long)]
-    pub detailed_exitcode: bool,
+    pub(super) detailed_exitcode: bool,
 }
 
 /// Looks at one environment.

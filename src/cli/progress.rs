@@ -73,7 +73,8 @@ pub(super) fn signals() -> Stop {
     let told = stop.clone();
     let listen = async move {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+        else {
             return;
         };
         tokio::select! {
@@ -82,6 +83,6 @@ pub(super) fn signals() -> Stop {
         }
         told.tell();
     };
-    crate::engine::spawn_local(listen);
+    crate::engine::wait::beside(listen);
     stop
 }

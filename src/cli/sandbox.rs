@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use super::{Common, Say};
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
-use crate::sandbox::{file, serve, summary};
+use crate::sandbox::summary::summary;
+use crate::sandbox::{file, serve};
 
 const DEFAULT: &str = ".rem-ci/sandbox.json";
 
 /// What to do with the sandbox.
 #[derive(Debug, clap::Subcommand)]
-pub enum Verb {
+pub(super) enum Verb {
     /// Serve it on loopback, so that the aws CLI works against it
     Serve(Serve),
     /// Forget everything in it
@@ -22,29 +23,29 @@ pub enum Verb {
 
 /// Arguments of `sandbox serve`.
 #[derive(Debug, clap::Args)]
-pub struct Serve {
+pub(super) struct Serve {
     /// Port on 127.0.0.1; 0 takes any free one
     #[arg(long, default_value_t = 0)]
-    pub port: u16,
+    pub(super) port: u16,
     #[command(flatten)]
     state: State,
     /// Seconds of the sandbox for each second of yours
     #[arg(long, default_value_t = 1)]
-    pub speed: u32,
+    pub(super) speed: u32,
     /// The account that the printed keys belong to
     #[arg(long, default_value = "123456789012")]
-    pub account: String,
+    pub(super) account: String,
     /// The region that the printed lines name
     #[arg(long, default_value = "us-east-1")]
-    pub region: String,
+    pub(super) region: String,
 }
 
 /// Which sandbox.
 #[derive(Debug, clap::Args)]
-pub struct State {
+pub(super) struct State {
     /// The sandbox's file
     #[arg(long, value_name = "FILE")]
-    pub state: Option<PathBuf>,
+    pub(super) state: Option<PathBuf>,
 }
 
 impl State {
@@ -58,7 +59,10 @@ fn refuse(error: &dyn std::error::Error) -> Halt {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
     };
-    Halt::new(Exit::Failed, Problem::error("sandbox-file", title, "name another file with --state, or wait for the other process"))
+    Halt::new(
+        Exit::Failed,
+        Problem::error("sandbox-file", title, "name another file with --state, or wait for the other process"),
+    )
 }
 
 pub(super) async fn run(common: &Common, verb: &Verb, say: &Say) -> Result<Exit, Halt> {

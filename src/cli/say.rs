@@ -44,7 +44,10 @@ impl Say {
         let Some(file) = file else { return Ok(self.result(text)) };
         let failed = |error: std::io::Error| {
             let title = format!("cannot write {}: {error}", file.display());
-            Halt::new(Exit::Failed, Problem::error("output-file", title, "name a regular file in a folder you can write"))
+            Halt::new(
+                Exit::Failed,
+                Problem::error("output-file", title, "name a regular file in a folder you can write"),
+            )
         };
         match std::fs::symlink_metadata(file) {
             Ok(there) if !there.is_file() => return Err(failed(std::io::Error::other("not a regular file"))),

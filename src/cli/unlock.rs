@@ -7,13 +7,13 @@ use crate::run::Halt;
 
 /// Arguments of `unlock`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The environment: a name or a path
     #[arg(value_name = "ENV")]
-    pub environment: String,
+    pub(super) environment: String,
     /// The id that the refusal named; without it the lock is only shown
     #[arg(long, value_name = "ID")]
-    pub lock_id: Option<String>,
+    pub(super) lock_id: Option<String>,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {

@@ -9,10 +9,10 @@ use crate::{model, verify};
 
 /// Arguments of `verify`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// The environment: a name or a path
     #[arg(value_name = "ENV")]
-    pub environment: String,
+    pub(super) environment: String,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {

@@ -1,8 +1,9 @@
 //! The executor: runs a plan's operations at their critical path, each the moment its needs are met.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
@@ -41,28 +42,28 @@ impl Gate for Open {
 /// Tells a run to stop: calls in flight end, nothing new begins.
 #[derive(Clone, Debug, Default)]
 pub struct Stop {
-    told: Rc<Cell<bool>>,
-    bell: Rc<Notify>,
+    told: Arc<AtomicBool>,
+    bell: Arc<Notify>,
 }
 
 impl Stop {
     /// Tells it.
     pub fn tell(&self) {
-        self.told.set(true);
+        self.told.store(true, Ordering::SeqCst);
         self.bell.notify_waiters();
     }
 
     /// Whether it was told.
     #[must_use]
     pub fn is_told(&self) -> bool {
-        self.told.get()
+        self.told.load(Ordering::SeqCst)
     }
 
     /// Ends when it is told.
     pub async fn stopped(&self) {
         loop {
             let rung = self.bell.notified();
-            if self.told.get() {
+            if self.told.load(Ordering::SeqCst) {
                 return;
             }
             rung.await;

@@ -53,3 +53,8 @@ pub const fn usual(patience: &Patience, word: &str) -> Duration {
         _ => patience.create,
     }
 }
+
+/// Starts something beside the run that nobody waits for: listening to signals.
+pub fn beside(future: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(future);
+}

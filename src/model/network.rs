@@ -31,6 +31,47 @@ pub fn add(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity) -> parts::Netwo
     }
 }
 
+/// One zone's subnets, for pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Laid {
+    /// `use1-az1`, or `zone 1` where the file leaves the choice to rem-ci.
+    pub name: String,
+    /// The public subnet's CIDR, or its id.
+    pub public: Option<String>,
+    /// The private subnet's CIDR, or its id.
+    pub private: Option<String>,
+}
+
+/// How the network is laid out, without asking AWS.
+#[must_use]
+pub fn layout(spec: &Spec) -> Vec<Laid> {
+    let network = &spec.network;
+    if let Some(existing) = &network.existing {
+        let count = existing.private_subnet_ids.len().max(existing.public_subnet_ids.len());
+        return (0..count)
+            .map(|index| Laid {
+                name: format!("subnet {}", index + 1),
+                public: existing.public_subnet_ids.get(index).cloned(),
+                private: existing.private_subnet_ids.get(index).cloned(),
+            })
+            .collect();
+    }
+    let (count, ids): (usize, &[String]) = match &network.zones {
+        Zones::Count(count) => (usize::from(*count), &[]),
+        Zones::Ids(ids) => (ids.len(), ids),
+    };
+    let range = network.cidr.parse::<Ipv4Net>().ok();
+    let pairs = range.and_then(|range| subnets::split(range, count)).unwrap_or_default();
+    let zones = pairs.iter().enumerate();
+    zones
+        .map(|(index, pair)| Laid {
+            name: ids.get(index).cloned().unwrap_or_else(|| format!("zone {}", index + 1)),
+            public: Some(pair.public.to_string()),
+            private: Some(pair.private.to_string()),
+        })
+        .collect()
+}
+
 /// The environment's tags and a `Name`.
 fn named(id: &Identity, what: &str) -> BTreeMap<String, String> {
     let mut tags = id.tags.clone();

@@ -1,6 +1,6 @@
 //! Lock, look again, compare with the approval, apply, write down.
 
-use super::record::{Record, State};
+use super::record::{Record, State, recorded};
 use super::{Halt, Look, Looked, World, look};
 use crate::cloud::{Holder, Lock, Refusal};
 use crate::config::Loaded;
@@ -100,14 +100,6 @@ pub(super) async fn execute(
     }
 }
 
-/// The record of the last run, if it counts.
-pub(super) async fn last(world: &World, looked_id: (&str, &str)) -> Result<Option<Record>, Halt> {
-    match &world.store {
-        Some(store) => Ok(Record::read(store, looked_id.0, looked_id.1).await?),
-        None => Ok(None),
-    }
-}
-
 /// Applies an environment. What it does now must not go beyond what was approved.
 ///
 /// # Errors
@@ -119,8 +111,7 @@ pub async fn apply(
     sink: &dyn Fn(&Event),
     stop: &Stop,
 ) -> Result<Applied, Halt> {
-    let id = crate::model::Identity::of(&loaded.spec);
-    let record = last(world, (&id.environment, &id.stack)).await?;
+    let record = recorded(world, &loaded.spec).await?;
     let ask = Look {
         verb: Verb::Apply,
         after_incomplete: record.as_ref().is_some_and(Record::incomplete),
@@ -199,7 +190,8 @@ async fn under_lock(
         record.write(store).await?;
     }
     let outcome = execute(world, &looked, &plan, &format!("{digest} {nonce}"), lock, sink, stop).await;
-    if outcome.complete() && approval.only.is_none()
+    if outcome.complete()
+        && approval.only.is_none()
         && let Some(store) = &world.store
     {
         Record { state: State::Done, ended: Some(stamp(world)), ..record }.write(store).await?;

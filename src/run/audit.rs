@@ -34,7 +34,8 @@ pub(super) async fn audit(world: &World, looked: &Looked) -> Result<(Vec<Leftove
             if !ours && !shared {
                 continue;
             }
-            let address = live.tags.get(crate::engine::TAG_RESOURCE).and_then(|text| crate::engine::Address::parse(text));
+            let address =
+                live.tags.get(crate::engine::TAG_RESOURCE).and_then(|text| crate::engine::Address::parse(text));
             if shared {
                 stays.push(Leftover { noun: noun.clone(), id: live.id, why: "shared by the account".to_owned() });
             } else if address.is_some_and(|address| kept(&looked.spec, &address)) {
@@ -77,7 +78,8 @@ async fn machines(world: &World, looked: &Looked) -> Result<Vec<Leftover>, Failu
         while let Some(reservation) = pages.next().await {
             let reservation = reservation.map_err(failed("ec2:DescribeInstances"))?;
             for instance in reservation.instances() {
-                let gone = instance.state().and_then(|state| state.name()).is_some_and(|name| name.as_str() == "terminated");
+                let gone =
+                    instance.state().and_then(|state| state.name()).is_some_and(|name| name.as_str() == "terminated");
                 if !gone {
                     push("instance", instance.instance_id());
                 }
@@ -89,7 +91,10 @@ async fn machines(world: &World, looked: &Looked) -> Result<Vec<Leftover>, Failu
         }
         let mut pages = ec2.describe_network_interfaces().filters(filter.clone()).into_paginator().items().send();
         while let Some(interface) = pages.next().await {
-            push("network interface", interface.map_err(failed("ec2:DescribeNetworkInterfaces"))?.network_interface_id());
+            push(
+                "network interface",
+                interface.map_err(failed("ec2:DescribeNetworkInterfaces"))?.network_interface_id(),
+            );
         }
         let mut pages = ec2.describe_security_groups().filters(filter).into_paginator().items().send();
         while let Some(group) = pages.next().await {

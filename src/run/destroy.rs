@@ -1,8 +1,8 @@
 //! Ends an environment: everything in reverse order, then the leftover audit.
 
-use super::apply::{Applied, Approval, execute, exit_of, last, lock, nonce, stamp};
+use super::apply::{Applied, Approval, execute, exit_of, lock, nonce, stamp};
 use super::audit::{Leftover, audit};
-use super::record::{Record, State};
+use super::record::{Record, State, recorded};
 use super::{Halt, Look, Looked, World, look};
 use crate::cloud::{Lock, lock_key};
 use crate::config::Loaded;
@@ -59,8 +59,7 @@ pub async fn destroy(
     stop: &Stop,
 ) -> Result<Destroyed, Halt> {
     let note = protection(loaded, world)?;
-    let id = crate::model::Identity::of(&loaded.spec);
-    let record = last(world, (&id.environment, &id.stack)).await?;
+    let record = recorded(world, &loaded.spec).await?;
     let ask = Look {
         verb: Verb::Destroy,
         after_incomplete: record.as_ref().is_some_and(Record::incomplete),
@@ -132,8 +131,7 @@ async fn under_lock(
     outcome.took += unlocked.took;
     outcome.reports.splice(0..0, unlocked.reports);
     outcome.critical_path.splice(0..0, unlocked.critical_path);
-    let (leftovers, kept) =
-        if outcome.complete() { audit(world, &looked).await? } else { (Vec::new(), Vec::new()) };
+    let (leftovers, kept) = if outcome.complete() { audit(world, &looked).await? } else { (Vec::new(), Vec::new()) };
     Ok(Destroyed { applied: Applied { looked, outcome }, leftovers, kept })
 }
 
@@ -150,6 +148,7 @@ fn unprotect(plan: &Plan) -> Option<Plan> {
     let mut want = live.fields.clone();
     want.insert(FIELD.to_owned(), off.clone());
     let change = Change { field: FIELD.to_owned(), before: Some(on.clone()), after: Some(off) };
-    let step = Step { action: Action::Update, changes: vec![change], want: Some(want), needs: Vec::new(), ..step.clone() };
+    let step =
+        Step { action: Action::Update, changes: vec![change], want: Some(want), needs: Vec::new(), ..step.clone() };
     Some(Plan { steps: vec![step], ..plan.clone() })
 }

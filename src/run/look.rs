@@ -5,16 +5,14 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::{Halt, World};
+use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
 use crate::cost::{Bill, Book, Line, Rates, usage};
-use crate::engine::{
-    Action, Address, Fields, Graph, Owner, Plan, Snapshot, Step, Swept, Value, estimate, read, tally,
-};
+use crate::engine::{Action, Address, Fields, Graph, Owner, Plan, Snapshot, Step, Swept, Value, estimate, read, tally};
 use crate::guard::{self, Verb};
 use crate::model::{self, Identity};
 use crate::problem::{Exit, Problem};
 use crate::resources::{self, facts};
-use crate::cloud::Cloud;
 use crate::view::report::Reads;
 
 /// What a verb wants to know.
@@ -170,16 +168,21 @@ fn needed(
             found.iter().for_each(|live| known.0.extend(live.facts.clone()));
         }
     }
-    let pending = |fields: &Fields| fields.values().find_map(|value| match value {
-        Value::Pending(fact) => Some(fact.clone()),
-        _ => None,
-    });
+    let pending = |fields: &Fields| {
+        fields.values().find_map(|value| match value {
+            Value::Pending(fact) => Some(fact.clone()),
+            _ => None,
+        })
+    };
     let nodes = graph.nodes().iter();
     nodes
         .filter_map(|node| {
             let fact = pending(&node.want(&known))?;
             let title = format!("{} needs {fact}, which could not be read", node.address);
-            Some(Problem::error("unread-facts", title, "allow the call for this role, or run again").about(&node.address))
+            Some(
+                Problem::error("unread-facts", title, "allow the call for this role, or run again")
+                    .about(&node.address),
+            )
         })
         .collect()
 }
@@ -197,7 +200,9 @@ async fn account(world: &World, spec: &Spec) -> Result<(), Halt> {
     Err(Halt::new(Exit::Refused, Problem::error("wrong-account", title, help)))
 }
 
-fn cloud_failed<E>(error: aws_smithy_runtime_api::client::result::SdkError<E, aws_smithy_runtime_api::http::Response>) -> Halt
+fn cloud_failed<E>(
+    error: aws_smithy_runtime_api::client::result::SdkError<E, aws_smithy_runtime_api::http::Response>,
+) -> Halt
 where
     E: aws_smithy_types::error::metadata::ProvideErrorMetadata + std::error::Error + 'static,
 {

@@ -24,7 +24,7 @@ pub use apply::{Applied, Approval, apply};
 pub use destroy::destroy;
 pub use look::{Look, Looked, look};
 pub use output::outputs;
-pub use record::{Record, State};
+pub use record::{Record, State, recorded};
 pub use report::{apply_report, plan_report, verify_report};
 pub use world::{Source, World, open};
 
@@ -60,7 +60,10 @@ impl From<crate::engine::Failure> for Halt {
 
 /// The codes of this room, for `rem-ci explain`.
 pub const CODES: &[(&str, &str)] = &[
-    ("call-failed", "A call to AWS failed in a way that trying again at once would not mend. AWS's own code and words are in the title."),
+    (
+        "call-failed",
+        "A call to AWS failed in a way that trying again at once would not mend. AWS's own code and words are in the title.",
+    ),
     (
         "no-credentials",
         "No AWS credentials were found by the SDK's chain (environment, profile, SSO, web identity, container, instance). Plan, cost and \
@@ -87,13 +90,25 @@ pub const CODES: &[(&str, &str)] = &[
         "plan-changed",
         "What would be done now goes further than what was approved. The differences are listed; plan again, look, and approve that.",
     ),
-    ("not-confirmed", "Nobody said yes: without a terminal an apply needs --yes or --expect-plan DIGEST, a destroy needs --confirm NAME."),
-    ("protected", "The environment's file says `protect: true`, which refuses destroy. Set it to false, in a reviewed change, first."),
+    (
+        "not-confirmed",
+        "Nobody said yes: without a terminal an apply needs --yes or --expect-plan DIGEST, a destroy needs --confirm NAME.",
+    ),
+    (
+        "protected",
+        "The environment's file says `protect: true`, which refuses destroy. Set it to false, in a reviewed change, first.",
+    ),
     (
         "unread-facts",
         "What AWS offers (zones, add-on versions) could not be read, and something that is to be made needs it. Allow the call, or run again.",
     ),
-    ("incomplete", "Something failed or was stopped half-way. Nothing is lost: run the same verb again and it goes on from where it is."),
-    ("leftover", "The leftover audit after a destroy found something that carries the environment's tags and was not kept on purpose."),
+    (
+        "incomplete",
+        "Something failed or was stopped half-way. Nothing is lost: run the same verb again and it goes on from where it is.",
+    ),
+    (
+        "leftover",
+        "The leftover audit after a destroy found something that carries the environment's tags and was not kept on purpose.",
+    ),
     ("unverified", "Everything was applied, but a check of the verification failed; its help says what to do."),
 ];

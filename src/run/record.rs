@@ -84,3 +84,15 @@ impl Record {
         self.state != State::Done
     }
 }
+
+/// The last record of an environment in a world, if there is one.
+///
+/// # Errors
+/// If the store does not answer.
+pub async fn recorded(world: &super::World, spec: &Spec) -> Result<Option<Record>, super::Halt> {
+    let id = crate::model::Identity::of(spec);
+    match &world.store {
+        Some(store) => Ok(Record::read(store, &id.environment, &id.stack).await?),
+        None => Ok(None),
+    }
+}

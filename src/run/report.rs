@@ -9,7 +9,8 @@ use crate::problem::{Exit, Problem};
 use crate::resources;
 use crate::verify;
 use crate::view::report::{
-    Action, ApplyReport, Check, Counts, Estimate, Left, Mode, Outcome, PlanReport, Row, Step as Done, Stray, VerifyReport,
+    Action, ApplyReport, Check, Counts, Estimate, Left, Mode, Outcome, PlanReport, Row, Step as Done, Stray,
+    VerifyReport,
 };
 use crate::view::{Untrusted, field_rows_of};
 
@@ -150,7 +151,11 @@ impl Destroyed {
         let left = |items: &[super::audit::Leftover]| {
             items
                 .iter()
-                .map(|item| Left { noun: item.noun.clone(), id: Untrusted::new(&item.id), why: Untrusted::new(&item.why) })
+                .map(|item| Left {
+                    noun: item.noun.clone(),
+                    id: Untrusted::new(&item.id),
+                    why: Untrusted::new(&item.why),
+                })
                 .collect()
         };
         ApplyReport {

@@ -72,9 +72,11 @@ fn sandbox(path: &std::path::Path, spec: &Spec) -> Result<World, Halt> {
         Halt::new(Exit::Failed, Problem::error("sandbox-file", error.to_string(), help))
     };
     // The seed is the account's and the environment's, so that a fresh sandbox draws the same durations everywhere.
-    let seed = spec.account.bytes().chain(spec.name.bytes()).fold(0_u64, |seed, byte| {
-        seed.wrapping_mul(31).wrapping_add(u64::from(byte))
-    });
+    let seed = spec
+        .account
+        .bytes()
+        .chain(spec.name.bytes())
+        .fold(0_u64, |seed, byte| seed.wrapping_mul(31).wrapping_add(u64::from(byte)));
     let (file, mut state) = file::File::open(path, seed).map_err(refuse)?;
     state.accounts.entry(spec.account.clone()).or_default();
     let time = clock::Clock::virtual_time(state.offset_s);

@@ -105,6 +105,24 @@ impl File {
         parse(&bytes).map_err(|why| Error::Format { path: path.to_owned(), why })
     }
 
+    /// Forgets everything in a file that nobody has open.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn reset(path: &Path) -> Result<(), Error> {
+        // Opening parses what is there; a damaged file is what a reset is for.
+        match Self::open(path, 0) {
+            Ok(_) | Err(Error::Format { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        match fs::remove_file(path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::Io { what: "remove", path: path.to_owned(), source })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the state, with the offset moved on so that a later process starts no earlier than `now`.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ mod money;
 use std::fmt::Write as _;
 
 pub(super) use after::ratio;
-pub use after::{apply, drift, outputs, verify};
+pub use after::{apply, drift, output_value, outputs, verify};
 pub use money::cost;
 
 use super::errors::{paint, painted};

@@ -8,7 +8,7 @@ mod size;
 
 use std::fmt::Write as _;
 
-pub use after::{apply_summary, drift_issue, verify_summary};
+pub use after::{apply_summary, drift_issue, outputs, verify_summary};
 pub use size::fit;
 
 use super::diagram::Topology;
@@ -212,6 +212,16 @@ fn finding(problem: &Problem) -> String {
 }
 
 /// The cost table, with what is not in it.
+/// The cost tables of several environments: `rem-ci cost --format markdown`.
+#[must_use]
+pub fn costs(reports: &[PlanReport]) -> String {
+    let mut out = String::new();
+    for report in reports {
+        cost(&mut out, report);
+    }
+    out
+}
+
 fn cost(out: &mut String, report: &PlanReport) {
     let date = words::price_date(&report.cost);
     let _ = writeln!(out, "**Cost of {}** a month, USD, {date}\n", code(report.environment.raw()));

@@ -112,3 +112,19 @@ impl Progress {
         }
     }
 }
+
+/// Whether somebody can answer.
+#[must_use]
+pub fn is_terminal_in() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// One line from the person at the terminal.
+///
+/// # Errors
+/// What the system says of the read.
+pub fn ask() -> io::Result<String> {
+    let mut line = String::new();
+    io::stdin().read_line(&mut line)?;
+    Ok(line)
+}

@@ -129,19 +129,25 @@ pub fn drift(report: &DriftReport, style: Style) -> String {
 /// An output is there to be used whole: a certificate has some 1,500 characters.
 const OUTPUT_BOUND: usize = 8192;
 
+/// One output, bare, on a line of its own: for `$(rem-ci output prod vpc_id)`.
+#[must_use]
+pub fn output_value(value: &OutputValue) -> String {
+    let text = match value {
+        OutputValue::Text(text) => bounded(text.raw(), OUTPUT_BOUND),
+        OutputValue::List(texts) => {
+            texts.iter().map(|text| bounded(text.raw(), OUTPUT_BOUND)).collect::<Vec<_>>().join(" ")
+        }
+    };
+    text + "\n"
+}
+
 /// Outputs, one `name = value` a line; a list has its values side by side.
 #[must_use]
 pub fn outputs(report: &OutputReport) -> String {
     let widest = report.outputs.keys().map(|name| name.chars().count()).max().unwrap_or(0);
     let mut out = String::new();
     for (name, value) in &report.outputs {
-        let value = match value {
-            OutputValue::Text(text) => bounded(text.raw(), OUTPUT_BOUND),
-            OutputValue::List(texts) => {
-                texts.iter().map(|text| bounded(text.raw(), OUTPUT_BOUND)).collect::<Vec<_>>().join(" ")
-            }
-        };
-        let _ = writeln!(out, "{name:<widest$} = {value}");
+        let _ = write!(out, "{name:<widest$} = {}", output_value(value));
     }
     out
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{CommentMeta, fit, footer, marker};
 use crate::view::human::ratio;
-use crate::view::report::{ApplyReport, DriftReport, Left, Outcome, Step, VerifyReport};
+use crate::view::report::{ApplyReport, DriftReport, Left, Outcome, OutputReport, OutputValue, Step, VerifyReport};
 use crate::view::text::{code, code_cell, mermaid, prose};
 use crate::view::{number, words};
 
@@ -175,4 +175,18 @@ pub fn drift_issue(report: &DriftReport, meta: &CommentMeta, limit: usize) -> St
     );
     out.push_str("Somebody or something changed what rem-ci owns. Either take it over into the environment file, or apply to set it back.\n\n");
     super::compose(out, std::slice::from_ref(&report.plan), &[], &footer(meta), limit)
+}
+
+/// The outputs of an environment as a table.
+#[must_use]
+pub fn outputs(report: &OutputReport) -> String {
+    let mut out = String::from("| output | value |\n|---|---|\n");
+    for (name, value) in &report.outputs {
+        let value = match value {
+            OutputValue::Text(text) => code_cell(text.raw()),
+            OutputValue::List(texts) => texts.iter().map(|text| code_cell(text.raw())).collect::<Vec<_>>().join(" "),
+        };
+        let _ = writeln!(out, "| {} | {value} |", code_cell(name));
+    }
+    out
 }

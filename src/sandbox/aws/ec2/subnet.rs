@@ -70,7 +70,7 @@ impl Subnet {
 }
 
 /// Addresses left: AWS keeps five of every subnet.
-fn free(state: &State, id: &str, subnet: &Subnet) -> usize {
+pub(crate) fn free(state: &State, id: &str, subnet: &Subnet) -> usize {
     let size = 1_usize << (32 - subnet.cidr.prefix_len());
     let used = state.network_interfaces.values().filter(|interface| interface.subnet == id).count();
     size.saturating_sub(5 + used)

@@ -9,7 +9,7 @@ use crate::sandbox::state::Millis;
 use crate::sandbox::wire::{Answer, Call};
 
 /// One volume.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Volume {
     /// GiB.
     pub size: u32,

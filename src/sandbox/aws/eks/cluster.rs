@@ -278,7 +278,7 @@ fn delete(here: &mut Here<'_>, params: &Json) -> Answer {
 /// A cluster has gone, and what it had made for itself.
 pub(super) fn gone(here: &mut Here<'_>, name: &str) {
     let Some(cluster) = here.region.eks.clusters.remove(name) else { return };
-    outside::remove_interfaces(here, &cluster.interfaces);
+    outside::remove_interfaces(here, name);
     if let Some(group) = cluster.body["resourcesVpcConfig"]["clusterSecurityGroupId"].as_str() {
         outside::remove_security_group(here, group);
     }

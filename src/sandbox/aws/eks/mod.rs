@@ -32,7 +32,7 @@ pub use access::Entry;
 pub use addon::Addon;
 pub use cluster::Cluster;
 pub use nodegroup::{Group, Node};
-pub use outside::{Interim, SubnetInfo};
+pub use outside::SubnetInfo;
 pub use pod_identity::Association;
 pub use updates::Update;
 
@@ -48,8 +48,6 @@ pub struct State {
     pub clusters: BTreeMap<String, Cluster>,
     /// What is to come, in no order.
     pub due: Vec<Event>,
-    /// Stands in for other services until they are connected; see `outside.rs`.
-    pub outside: Interim,
 }
 
 /// Something that happens by itself.

@@ -296,6 +296,10 @@ pub(super) fn launch(here: &mut Here<'_>, cluster: &str, name: &str) {
     }
     let ended: Vec<String> = ended.into_iter().map(|node| node.instance).collect();
     outside::terminate_nodes(here, &ended);
+    if let Some(group) = found(here, cluster, name).cloned() {
+        let running: Vec<String> = group.nodes.iter().map(|node| node.instance.clone()).collect();
+        outside::hold(here, &group.scaling, &running);
+    }
 }
 
 /// What keeps the nodes of a group from becoming ready: no way out of a subnet, no access entry for their role, no CNI.

@@ -1,34 +1,14 @@
-//! Everything of other services that EKS looks at or makes. The rest of EKS knows no other service's state: to connect
-//! one, change the body of its function here and take its part out of [`Interim`].
+//! Everything of other services that EKS looks at or makes. The rest of EKS knows no other service's state.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::common::{invalid, refused, uuid};
+use super::common::{invalid, refused};
+use crate::sandbox::aws::{autoscaling, ec2};
 use crate::sandbox::region::Here;
 use crate::sandbox::wire::Fault;
-
-/// What EKS keeps of other services as long as they are not connected.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Interim {
-    /// By id.
-    pub subnets: BTreeMap<String, SubnetInfo>,
-    /// Network interfaces of control planes.
-    pub interfaces: BTreeSet<String>,
-    /// Security groups that EKS made.
-    pub groups: BTreeSet<String>,
-    /// Running instances of node groups, by id, with what they were started with.
-    pub instances: BTreeMap<String, Json>,
-    /// Auto Scaling groups, with the wanted size.
-    pub scaling: BTreeMap<String, u64>,
-    /// Log groups.
-    pub logs: BTreeSet<String>,
-    /// Subnets that have no way out.
-    pub closed: BTreeSet<String>,
-}
 
 /// A subnet, as far as EKS cares.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -85,143 +65,217 @@ pub(super) struct Launch<'a> {
 
 /// The subnets with these ids, in this order.
 pub(super) fn subnets(here: &Here<'_>, ids: &[String]) -> Result<Vec<SubnetInfo>, Fault> {
-    let known = &here.region.eks.outside.subnets;
     ids.iter()
         .map(|id| {
-            known.get(id).cloned().ok_or_else(|| {
+            let subnet = here.region.ec2.subnets.get(id).filter(|subnet| subnet.ready <= here.now);
+            let subnet = subnet.ok_or_else(|| {
                 invalid(format!(
                     "The subnet ID '{id}' does not exist (Service: AmazonEC2; Error Code: InvalidSubnetID.NotFound)"
                 ))
+            })?;
+            Ok(SubnetInfo {
+                id: id.clone(),
+                vpc: subnet.vpc.clone(),
+                zone: subnet.zone.clone(),
+                zone_id: subnet.zone_id.clone(),
+                free: ec2::subnet::free(&here.region.ec2, id, subnet) as u64,
             })
         })
         .collect()
 }
 
-/// Whether instances of a subnet reach EKS and the image registries: a NAT gateway, a public address with an internet
-/// gateway, or the endpoints.
+/// Whether instances of a subnet reach EKS and the image registries: a route through an available NAT gateway or an attached
+/// internet gateway, or interface endpoints in the VPC (which ones is not looked at).
 pub(super) fn reaches_out(here: &Here<'_>, subnet: &str) -> bool {
-    !here.region.eks.outside.closed.contains(subnet)
+    let state = &here.region.ec2;
+    let Some(vpc) = state.subnets.get(subnet).map(|subnet| &subnet.vpc) else { return false };
+    let own = state.route_tables.values().find(|table| {
+        table.associations.values().any(|association| association.as_deref() == Some(subnet))
+    });
+    let main = || state.route_tables.values().find(|table| table.vpc == *vpc && table.is_main());
+    let out = own.or_else(main).is_some_and(|table| {
+        table.routes.iter().filter(|route| route.destination == "0.0.0.0/0").any(|route| {
+            let nat = state.nat_gateways.get(&route.target).is_some_and(|nat| nat.state(here.now) == "available");
+            let gateway = state.internet_gateways.get(&route.target).is_some_and(|gateway| gateway.vpc.is_some());
+            nat || gateway
+        })
+    });
+    out || state.endpoints.values().any(|endpoint| endpoint.vpc == *vpc && endpoint.kind == "Interface")
 }
 
 /// Checks that security groups exist in the VPC.
-pub(super) fn check_security_groups(_here: &Here<'_>, ids: &[String], _vpc: &str) -> Result<(), Fault> {
-    match ids.iter().find(|id| !id.starts_with("sg-")) {
+pub(super) fn check_security_groups(here: &Here<'_>, ids: &[String], vpc: &str) -> Result<(), Fault> {
+    let groups = &here.region.ec2.security_groups;
+    match ids.iter().find(|id| groups.get(*id).is_none_or(|group| group.vpc != vpc)) {
         Some(id) => Err(invalid(format!("The security group '{id}' does not exist"))),
         None => Ok(()),
     }
 }
 
 /// Makes the cluster security group, `eks-cluster-sg-NAME-…`.
-pub(super) fn make_security_group(here: &mut Here<'_>, _cluster: &str, _vpc: &str) -> String {
-    let id = here.id("sg");
-    here.region.eks.outside.groups.insert(id.clone());
-    id
+pub(super) fn make_security_group(here: &mut Here<'_>, cluster: &str, vpc: &str) -> String {
+    ec2::security_group::create_cluster(here, cluster, vpc)
 }
 
-/// Takes it away.
+/// Takes it away. While something uses it, EKS leaves it behind.
 pub(super) fn remove_security_group(here: &mut Here<'_>, id: &str) {
-    here.region.eks.outside.groups.remove(id);
+    let _ = ec2::security_group::remove_cluster(here, id);
 }
 
 /// Makes the control plane's interfaces, one in each subnet, "Amazon EKS NAME".
 pub(super) fn make_interfaces(
     here: &mut Here<'_>,
-    _cluster: &str,
+    cluster: &str,
     subnets: &[SubnetInfo],
-    _groups: &[String],
+    groups: &[String],
 ) -> Vec<String> {
-    let ids: Vec<String> = subnets.iter().map(|_| here.id("eni")).collect();
-    here.region.eks.outside.interfaces.extend(ids.iter().cloned());
-    ids
+    let ids: Vec<String> = subnets.iter().map(|subnet| subnet.id.clone()).collect();
+    ec2::network_interface::create_cluster(here, cluster, &ids, groups).unwrap_or_default()
 }
 
-/// Takes them away.
-pub(super) fn remove_interfaces(here: &mut Here<'_>, ids: &[String]) {
-    for id in ids {
-        here.region.eks.outside.interfaces.remove(id);
-    }
+/// Takes a cluster's interfaces away.
+pub(super) fn remove_interfaces(here: &mut Here<'_>, cluster: &str) {
+    ec2::network_interface::remove_cluster(here, cluster);
 }
 
 /// Looks a launch template up, by id or name and version.
-pub(super) fn template(_here: &Here<'_>, request: &Json) -> Result<Template, Fault> {
-    let of = |key: &str| request[key].as_str().unwrap_or_default().to_owned();
-    let (id, name, version) = (of("id"), of("name"), of("version"));
-    if id.is_empty() == name.is_empty() {
+pub(super) fn template(here: &Here<'_>, request: &Json) -> Result<Template, Fault> {
+    let of = |key: &str| request[key].as_str().unwrap_or_default();
+    if of("id").is_empty() == of("name").is_empty() {
         return Err(refused(
             "You must specify either the launch template ID or the launch template name in the request, but not both.",
         ));
     }
-    let version = match version.as_str() {
-        "" | "$Default" | "$Latest" => "1".to_owned(),
-        number => number.to_owned(),
-    };
-    Ok(Template { id, name, version, has_instance_type: false })
+    let named = || ec2::launch_template::id_of(here, of("name")).unwrap_or_default();
+    let id = if of("id").is_empty() { named() } else { of("id").to_owned() };
+    let wanted = if of("version").is_empty() { "$Default" } else { of("version") };
+    let (number, version) = ec2::launch_template::version(here, &id, wanted).map_err(|fault| refused(fault.message))?;
+    Ok(Template {
+        has_instance_type: !version.data["instanceType"].is_null(),
+        name: here.region.ec2.launch_templates[&id].name.clone(),
+        version: number.to_string(),
+        id,
+    })
+}
+
+fn size(size: u64) -> u32 {
+    u32::try_from(size).unwrap_or(u32::MAX)
 }
 
 /// Makes an Auto Scaling group and gives its name, `eks-GROUP-…`. Its instances come from [`launch_nodes`].
 pub(super) fn make_scaling(here: &mut Here<'_>, launch: &Launch<'_>, sizes: (u64, u64, u64)) -> String {
-    let name = format!("eks-{}-{}", launch.group, uuid(here));
-    here.region.eks.outside.scaling.insert(name.clone(), sizes.2);
-    name
+    let of = |template: &Json, key: &str| template[key].as_str().unwrap_or_default().to_owned();
+    let wanted = autoscaling::NodeGroup {
+        cluster: launch.cluster.to_owned(),
+        name: launch.group.to_owned(),
+        sizes: (size(sizes.0), size(sizes.1), size(sizes.2)),
+        subnets: launch.subnets.clone(),
+        template: launch.template.map(|one| (of(one, "id"), of(one, "name"), of(one, "version"))),
+    };
+    autoscaling::create_for(here, &wanted)
 }
 
 /// Changes its sizes: least, most, wanted.
 pub(super) fn resize_scaling(here: &mut Here<'_>, name: &str, sizes: (u64, u64, u64)) {
-    here.region.eks.outside.scaling.insert(name.to_owned(), sizes.2);
+    if let Some(group) = here.region.autoscaling.groups.get_mut(name) {
+        (group.min, group.max, group.desired) = (size(sizes.0), size(sizes.1), size(sizes.2));
+    }
 }
 
 /// Takes it away.
 pub(super) fn remove_scaling(here: &mut Here<'_>, name: &str) {
-    here.region.eks.outside.scaling.remove(name);
+    autoscaling::remove(here, name);
+}
+
+/// The instances of a group's Auto Scaling group: what its DescribeAutoScalingGroups shows.
+pub(super) fn hold(here: &mut Here<'_>, name: &str, instances: &[String]) {
+    if let Some(group) = here.region.autoscaling.groups.get_mut(name) {
+        group.instances = instances.to_vec();
+    }
 }
 
 /// Starts instances over the subnets in turn, and says which.
 pub(super) fn launch_nodes(here: &mut Here<'_>, launch: &Launch<'_>, count: u64) -> Vec<String> {
-    let mut subnets = launch.subnets.iter().cycle();
-    let mut ids = Vec::new();
-    for _ in 0..count {
-        let id = here.id("i");
-        let with = json!({
-            "cluster": launch.cluster,
-            "group": launch.group,
-            "subnet": subnets.next(),
-            "types": launch.instance_types,
-            "ami": launch.ami,
-            "version": launch.version,
-            "profile": launch.profile,
-            "securityGroups": launch.security_groups,
-            "template": launch.template,
-            "spot": launch.spot,
-            "tags": launch.tags,
-        });
-        here.region.eks.outside.instances.insert(id.clone(), with);
-        ids.push(id);
+    let template = launch.template.and_then(|one| {
+        let of = |key: &str| one[key].as_str().unwrap_or_default();
+        let (number, version) = ec2::launch_template::version(here, of("id"), of("version")).ok()?;
+        Some((of("id").to_owned(), number, version.data.clone()))
+    });
+    let data = template.as_ref().map(|(_, _, data)| data.clone()).unwrap_or_default();
+    let architecture = if launch.ami.to_lowercase().contains("arm") { "arm64" } else { "x86_64" };
+    let release = ec2::image::newest_release();
+    let image = ec2::image::eks_image(here.name, launch.version, architecture, release).unwrap_or_default();
+    let groups: Vec<String> = data["networkInterfaceSet"][0]["groupSet"]
+        .as_array()
+        .or(data["securityGroupIdSet"].as_array())
+        .into_iter()
+        .flatten()
+        .filter_map(|group| group.as_str().or(group["groupId"].as_str()).map(str::to_owned))
+        .collect();
+    let mut tags = launch.tags.clone();
+    for set in data["tagSpecificationSet"].as_array().into_iter().flatten() {
+        if set["resourceType"] == "instance" {
+            let pairs = set["tagSet"].as_array().into_iter().flatten();
+            tags.extend(pairs.filter_map(|tag| {
+                Some((tag["key"].as_str()?.to_owned(), tag["value"].as_str().unwrap_or_default().to_owned()))
+            }));
+        }
     }
-    ids
+    let wanted = ec2::Launch {
+        instance_types: launch.instance_types.clone(),
+        image,
+        subnets: launch.subnets.clone(),
+        groups: if groups.is_empty() { launch.security_groups.clone() } else { groups },
+        count: usize::try_from(count).unwrap_or_default(),
+        spot: launch.spot,
+        tags,
+        volume: data["blockDeviceMappingSet"].get(0).map(|mapping| volume(&mapping["ebs"])),
+        instance_profile: here.iam.profiles.get(launch.profile).map(|profile| profile.arn.clone()),
+        template: template.map(|(id, number, _)| (id, number)),
+        metadata: (
+            data["metadataOptions"]["httpTokens"] == "required",
+            number(&data["metadataOptions"]["httpPutResponseHopLimit"]).unwrap_or(2),
+        ),
+        more_interfaces: 1,
+        after: launch.subnets.clone(),
+    };
+    // Where nothing can be started the nodes are missing, and the group stays CREATING.
+    ec2::instance::launch(here, &wanted).unwrap_or_default()
+}
+
+fn number(json: &Json) -> Option<u32> {
+    json.as_u64().and_then(|number| u32::try_from(number).ok()).or_else(|| json.as_str()?.parse().ok())
+}
+
+fn volume(ebs: &Json) -> ec2::Volume {
+    ec2::Volume {
+        size: number(&ebs["volumeSize"]).unwrap_or(20),
+        kind: ebs["volumeType"].as_str().unwrap_or("gp3").to_owned(),
+        iops: number(&ebs["iops"]),
+        throughput: number(&ebs["throughput"]),
+        encrypted: ebs["encrypted"] == true || ebs["encrypted"] == "true",
+        kms_key: ebs["kmsKeyId"].as_str().map(str::to_owned),
+        ..ec2::Volume::default()
+    }
 }
 
 /// Ends instances.
 pub(super) fn terminate_nodes(here: &mut Here<'_>, ids: &[String]) {
-    for id in ids {
-        here.region.eks.outside.instances.remove(id);
-    }
+    ec2::instance::terminate(here, ids);
 }
 
 /// Whether a log group is there.
 pub(super) fn log_group_exists(here: &Here<'_>, name: &str) -> bool {
-    here.region.eks.outside.logs.contains(name)
+    here.region.logs.exists(name)
 }
 
 /// Makes a log group without retention and tags, as EKS does.
 pub(super) fn make_log_group(here: &mut Here<'_>, name: &str) {
-    here.region.eks.outside.logs.insert(name.to_owned());
+    let now = here.now;
+    here.region.logs.ensure(name, now);
 }
 
 /// Checks that a KMS key can be used to encrypt secrets: symmetric, enabled, of this region.
 pub(super) fn check_key(here: &Here<'_>, arn: &str) -> Result<(), Fault> {
-    if arn.starts_with(&here.arn("kms", "key/")) {
-        Ok(())
-    } else {
-        Err(invalid(format!("The keyArn in encryptionConfig provider is invalid: {arn}")))
-    }
+    here.region.kms.usable(arn).map(|_| ()).map_err(|fault| invalid(fault.message))
 }

@@ -1,0 +1,22 @@
+//! The process's environment: read here and nowhere else.
+
+/// A variable, if it is set to text.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place")]
+pub fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Who runs: the address of a workflow run, else user and machine.
+#[must_use]
+pub fn run_name() -> String {
+    if let (Some(server), Some(repository), Some(run)) =
+        (env("GITHUB_SERVER_URL"), env("GITHUB_REPOSITORY"), env("GITHUB_RUN_ID"))
+    {
+        return format!("{server}/{repository}/actions/runs/{run}");
+    }
+    let user = env("USER").or_else(|| env("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| env("HOSTNAME"));
+    let host = host.as_deref().map_or("this machine", str::trim);
+    format!("{user}@{host} (pid {})", std::process::id())
+}
