@@ -13,7 +13,7 @@
 //! | `policy.rs` | workloads, cost, waivers, acknowledgements, renames |
 //! | `names.rs` | lengths of the names we derive |
 
-mod addons;
+pub mod addons;
 mod cluster;
 mod identity;
 mod karpenter;

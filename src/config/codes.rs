@@ -164,8 +164,8 @@ codes! {
         "Services and the VPC must not share addresses: traffic to one would end at the other. Neither range can be changed later.",
         "Give Services another range.";
     SUBNET_TOO_SMALL = "subnet-too-small",
-        "Each zone's private subnet is a sixteenth of the VPC, and AWS keeps five addresses of each. EKS refuses below 6 free addresses, advises 16, and every pod takes one.",
-        "Use /20 or larger; /23 is the smallest that passes.";
+        "Each zone gets a public and a private subnet, an eighth of the VPC each (a sixteenth from five zones on), and AWS keeps five addresses of every one. EKS refuses below 6 free addresses and advises 16 for itself; one t3.medium with its pods takes 18 more.",
+        "Use /20 or larger; /23 is the smallest that passes, with up to four zones.";
     SUBNET_SMALL = "subnet-small",
         "The subnets pass, but nodes and pods will run out of addresses soon. The range of a VPC cannot be changed later.",
         "Use /20 or larger.";
@@ -265,7 +265,7 @@ codes! {
         "Versions of add-ons are `default`, `latest` (both resolved at creation and then kept), or exact.",
         "v1.21.1-eksbuild.1";
     ADDON_IDENTITY = "addon-identity",
-        "The add-on's pods call AWS and cannot use the node's role.",
+        "The add-on's pods call AWS and cannot use the node's role; or it is given a role whose permissions rem-ci does not know.",
         "Add `identity: irsa` or `identity: podIdentity`.";
     ADDON_MISSING = "addon-missing",
         "rem-ci makes clusters without EKS's own copies of these, so that every one is an add-on with a version. Without them nodes stay NotReady or pods resolve nothing, unless you bring a replacement.",

@@ -39,7 +39,11 @@ const NEEDED: &[(&str, &str)] = &[
 ];
 
 /// Add-ons that do nothing without AWS permissions, which nodes do not have.
-const NEEDS_IDENTITY: &[&str] = &["aws-ebs-csi-driver", "aws-efs-csi-driver", "aws-mountpoint-s3-csi-driver"];
+const NEEDS_IDENTITY: &[&str] = &["aws-ebs-csi-driver", "aws-efs-csi-driver"];
+
+/// Add-ons whose permissions are known, so that a role can be made for them.
+pub const IDENTITIES: &[&str] =
+    &["amazon-cloudwatch-observability", "aws-ebs-csi-driver", "aws-efs-csi-driver", "vpc-cni"];
 
 /// Smallest root volume: the AL2023 AMI's own snapshot is 20 GiB.
 pub(super) const ROOT_GIB: u16 = 20;
@@ -76,7 +80,14 @@ pub(super) fn check(check: &mut Check<'_>) {
                 "add `identity: irsa` or `identity: podIdentity`; its pods cannot use the node's role",
             );
         }
-        if let Some(identity) = addon.identity {
+        if addon.identity.is_some() && !IDENTITIES.contains(&name.as_str()) {
+            check.error(
+                &format!("{path}.identity"),
+                code::ADDON_IDENTITY,
+                format!("rem-ci does not know which AWS permissions `{name}` needs"),
+                format!("leave `identity` out; it is known for {}", IDENTITIES.join(", ")),
+            );
+        } else if let Some(identity) = addon.identity {
             needs(check, &format!("{path}.identity"), identity);
         }
         if addon.configuration.as_ref().is_some_and(|configuration| !configuration.is_object()) {

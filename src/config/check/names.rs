@@ -5,37 +5,34 @@ use crate::config::codes::code;
 
 /// A kind of thing with a derived name, AWS's limit on it, and the longest WHAT that the model uses for it.
 pub const DERIVED: &[(&str, usize, &str)] = &[
-    ("IAM role", 64, "karpenter-controller"),
+    ("IAM role", 64, "karpenter-node"),
     ("IAM policy", 128, "karpenter-resource-discovery"),
-    ("EventBridge rule", 64, "capacity-reservation"),
-    ("SQS queue", 80, "karpenter-interruption"),
-    ("launch template", 128, "system-nodes"),
-    ("node group", 63, "system-nodes"),
-    ("KMS alias", 256, "cluster-secrets"),
-    ("security group", 255, "karpenter-nodes"),
+    ("EventBridge rule", 64, "reservation"),
+    ("SQS queue", 80, "interruption"),
+    ("security group", 255, "endpoints"),
 ];
 
-/// The WHAT of an add-on's role.
-#[must_use]
-pub fn addon_role(addon: &str) -> String {
-    format!("addon-{addon}")
+/// The derived name that is furthest over its limit: its kind, the limit, the characters over it, and WHAT.
+fn too_long<'a>(
+    environment: &str,
+    all: impl IntoIterator<Item = &'a (&'a str, usize, &'a str)>,
+) -> Option<(&'a str, usize, usize, &'a str)> {
+    all.into_iter()
+        .map(|(kind, most, what)| {
+            let length = format!("rem-ci-{environment}-{what}-00000000").len();
+            (*kind, *most, length.saturating_sub(*most), *what)
+        })
+        .filter(|(_, _, over, _)| *over > 0)
+        .max_by_key(|(_, _, over, _)| *over)
 }
 
 pub(super) fn check(check: &mut Check<'_>) {
     let environment = &check.spec.name;
-    let length = |what: &str| format!("rem-ci-{environment}-{what}-00000000").len();
-    let addons: Vec<String> = check
-        .spec
-        .addons
-        .iter()
-        .filter(|(_, addon)| addon.identity.is_some())
-        .map(|(name, _)| addon_role(name))
-        .collect();
-    let all = DERIVED.iter().map(|(kind, most, what)| (*kind, *most, *what));
-    let all = all.chain(addons.iter().map(|what| ("IAM role", 64, what.as_str())));
-    let worst = all.filter(|(_, most, what)| length(what) > *most).max_by_key(|(_, most, what)| length(what) - most);
-    if let Some((kind, most, what)) = worst {
-        let over = length(what) - most;
+    // A name that is itself too long has its own error.
+    if environment.len() > 32 {
+        return;
+    }
+    if let Some((kind, most, over, what)) = too_long(environment, DERIVED) {
         check.error(
             "name",
             code::NAME_TOO_LONG,
@@ -45,5 +42,17 @@ pub(super) fn check(check: &mut Check<'_>) {
                 environment.len().saturating_sub(over)
             ),
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_name_has_room() {
+        assert_eq!(too_long(&"x".repeat(32), DERIVED), None, "names are 32 characters, so every WHAT must leave room");
+        let long = [("IAM role", 64, "karpenter-controller")];
+        assert_eq!(too_long(&"x".repeat(32), &long), Some(("IAM role", 64, 5, "karpenter-controller")));
     }
 }

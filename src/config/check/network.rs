@@ -12,18 +12,20 @@ use crate::config::spec::{ExistingVpc, NatGateways, Zones};
 /// Zones whose subnets EKS refuses for a cluster (EKS user guide, "Subnet requirements and considerations").
 pub const UNSUPPORTED_ZONES: &[&str] = &["use1-az3", "usw1-az2", "cac1-az3"];
 
-/// Fewest addresses that EKS advises for a cluster's subnets (same page; 6 is what it refuses below).
-pub const ADVISED_ADDRESSES: u32 = 16;
+/// Fewest addresses that a private subnet must offer: the 16 that EKS advises for itself (same page; below 6 it refuses),
+/// and 18 for one t3.medium with its pods (three interfaces of six addresses; EC2 user guide, "Instance type limits").
+pub const LEAST_ADDRESSES: u32 = 16 + 18;
 
 /// What nodes without a way to the internet must reach by interface endpoint (EKS user guide, "Deploy private clusters
 /// with limited internet access", and Karpenter's "Private Clusters").
 const PRIVATE_ENDPOINTS: &[&str] = &["ec2", "ecr.api", "ecr.dkr", "eks", "eks-auth", "s3", "sqs", "ssm", "sts"];
 
-/// What a /N network is cut into: one public and one private subnet for each of up to six zones are /N+4 each, publics
-/// in the lower half and privates in the upper.
+/// The length of the subnets that a VPC is cut into, as the model lays them out: publics in the lower half and privates in
+/// the upper, each half cut into four, or eight from five zones on, but no subnet larger than a /20.
 #[must_use]
-pub const fn subnet_prefix(vpc: u8) -> u8 {
-    vpc + 4
+pub const fn subnet_prefix(vpc: u8, zones: usize) -> u8 {
+    let prefix = if zones <= 4 { vpc + 3 } else { vpc + 4 };
+    if prefix < 20 { 20 } else { prefix }
 }
 
 /// Addresses of a subnet that AWS leaves to us: all but five (VPC user guide, "Subnet CIDR blocks").
@@ -95,18 +97,23 @@ fn vpc(check: &mut Check<'_>, text: &str) -> Option<Ipv4Net> {
         check.error("network.cidr", code::CIDR_SIZE, title, "/16 to /24; AWS itself takes nothing larger than /16");
         return None;
     }
-    let subnet = subnet_prefix(length);
+    let zones = match &check.spec.network.zones {
+        Zones::Count(count) => usize::from(*count),
+        Zones::Ids(ids) => ids.len(),
+    };
+    let subnet = subnet_prefix(length, zones);
     let usable = usable_addresses(subnet);
-    if usable < ADVISED_ADDRESSES {
-        let shown = match &check.spec.network.zones {
-            Zones::Count(count) => usize::from(*count),
-            Zones::Ids(ids) => ids.len(),
+    if usable < LEAST_ADDRESSES {
+        let fewer = if zones > 4 && usable_addresses(subnet_prefix(length, 4)) >= LEAST_ADDRESSES {
+            ", or set zones: 4"
+        } else {
+            ""
         };
         check.error(
             "network.cidr",
             code::SUBNET_TOO_SMALL,
-            format!("private subnets of {range} hold {usable} addresses each (/{subnet} for {shown} zones), EKS needs 6 and Karpenter room to grow"),
-            "use /20 or larger for the VPC; /23 is the smallest that holds the 16 addresses EKS advises",
+            format!("private subnets of {range} hold {usable} addresses each (/{subnet} for {zones} zones), EKS needs 6 and Karpenter room to grow"),
+            format!("use /20 or larger for the VPC{fewer}; EKS advises 16 for itself, and every node and pod takes one more"),
         );
     } else if length > 20 {
         check.warning(

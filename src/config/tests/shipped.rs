@@ -75,6 +75,23 @@ fn the_matrix_holds() {
 }
 
 #[test]
+fn subnets_need_room() {
+    for (size, zones, code) in [
+        (16, 3, None),
+        (20, 6, None),
+        (21, 3, Some("subnet-small")),
+        (23, 4, Some("subnet-small")),
+        (23, 5, Some("subnet-too-small")),
+        (24, 2, Some("subnet-too-small")),
+        (25, 2, Some("cidr-size")),
+    ] {
+        let text = GOOD.replace("10.0.0.0/16, zones: 3", &format!("10.0.0.0/{size}, zones: {zones}"));
+        let found = load_text(&text).map_or_else(|problems| problems, |loaded| loaded.findings);
+        assert_eq!(found.first().map(|problem| problem.code), code, "/{size} in {zones} zones");
+    }
+}
+
+#[test]
 fn support_that_ends_soon_is_a_note() {
     let findings = load_text(&GOOD.replace("1.36", "1.34")).unwrap().findings;
     assert_eq!(lines(&findings), "note support-ends prod.yaml:8:12\n");
