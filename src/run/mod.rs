@@ -21,7 +21,8 @@ mod report;
 mod world;
 
 pub use apply::{Applied, Approval, apply};
-pub use destroy::destroy;
+pub use audit::Leftover;
+pub use destroy::{Destroyed, destroy};
 pub use look::{Look, Looked, look};
 pub use output::outputs;
 pub use record::{Record, State, recorded};

@@ -89,9 +89,10 @@ pub(super) fn subnets(here: &Here<'_>, ids: &[String]) -> Result<Vec<SubnetInfo>
 pub(super) fn reaches_out(here: &Here<'_>, subnet: &str) -> bool {
     let state = &here.region.ec2;
     let Some(vpc) = state.subnets.get(subnet).map(|subnet| &subnet.vpc) else { return false };
-    let own = state.route_tables.values().find(|table| {
-        table.associations.values().any(|association| association.as_deref() == Some(subnet))
-    });
+    let own = state
+        .route_tables
+        .values()
+        .find(|table| table.associations.values().any(|association| association.as_deref() == Some(subnet)));
     let main = || state.route_tables.values().find(|table| table.vpc == *vpc && table.is_main());
     let out = own.or_else(main).is_some_and(|table| {
         table.routes.iter().filter(|route| route.destination == "0.0.0.0/0").any(|route| {
