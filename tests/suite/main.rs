@@ -2,8 +2,10 @@
 //!
 //! | module | what it shows |
 //! |---|---|
+//! | `bill.rs` | what the shipped environments cost, to the cent |
 //! | `common.rs` | a region in virtual time, an environment, a run |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
+mod bill;
 mod common;
 mod whole;

@@ -7,6 +7,7 @@ use aws_sdk_eks::types as sdk;
 use super::eks;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::config::spec;
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Ready,
     Resource, Scope, Value,
@@ -138,6 +139,11 @@ impl Resource for Cluster {
 
     fn after(&self) -> Vec<Address> {
         self.after.clone()
+    }
+
+    fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
+        let version = fields.get("version").and_then(Value::as_text).unwrap_or_default();
+        vec![lines::control_plane(version, rates)]
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

@@ -8,6 +8,7 @@ use super::ec2_common::{
     changed, difference, fields, gone_is_done, id_of, is_of, live, ours, retag, some_set, tagged, text, texts,
 };
 use crate::cloud::{Cloud, failed, gone_is_none};
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Ready, Resource,
     Scope, Value,
@@ -114,6 +115,17 @@ impl Resource for VpcEndpoint {
             ]),
         });
         want
+    }
+
+    fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
+        let field = |name: &str| fields.get(name).and_then(Value::as_text).unwrap_or_default();
+        // Priced by its short name: `s3` of `com.amazonaws.us-east-1.s3`.
+        let service = field("service").splitn(4, '.').nth(3).unwrap_or_default();
+        if field("type") == "Gateway" {
+            return vec![lines::gateway_endpoint(service, rates)];
+        }
+        let zones = fields.get("subnets").map_or(0, |subnets| subnets.items().len());
+        vec![lines::interface_endpoint(service, zones as u64, rates)]
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
