@@ -38,6 +38,15 @@ pub struct World {
     pub sandbox: Option<Sandbox>,
 }
 
+/// A sandbox remembers how late it is. Where that cannot be written, the next process waits once more.
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(sandbox) = &self.sandbox {
+            let _ = sandbox.rest();
+        }
+    }
+}
+
 impl World {
     /// A world over a simulated region that the caller holds: tests.
     #[must_use]
