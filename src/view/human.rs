@@ -25,6 +25,19 @@ pub fn plans(reports: &[PlanReport], style: Style) -> String {
 /// A plan. One line where nothing changes and nobody has anything to say.
 #[must_use]
 pub fn plan(report: &PlanReport, style: Style) -> String {
+    let mut out = plan_before(report, style);
+    let changes = report.counts().changes() > 0;
+    if changes && report.mode != Mode::Offline && !report.findings.iter().any(Problem::stops) {
+        let environment = bounded(report.environment.raw(), 40);
+        let _ =
+            writeln!(out, "  apply with: rem-ci apply {environment} --expect-plan {}", visible(&report.plan_digest));
+    }
+    out
+}
+
+/// The same as an apply or a destroy shows it: without the command that would follow.
+#[must_use]
+pub fn plan_before(report: &PlanReport, style: Style) -> String {
     let counts = report.counts();
     let findings = words::findings(report);
     let quiet = counts.changes() + counts.unknown == 0;
@@ -148,6 +161,9 @@ fn finding(out: &mut String, problem: &Problem, style: Style) {
     }
 }
 
+/// The order in which people think of an environment.
+const SECTIONS: [&str; 5] = ["network", "identity", "cluster", "interruption", "karpenter"];
+
 /// One line per resource, grouped by section; leaves only where something is there already.
 fn detail(out: &mut String, report: &PlanReport, style: Style) {
     let shown: Vec<_> = report.rows.iter().filter(|row| row.action != Action::Keep).collect();
@@ -159,9 +175,14 @@ fn detail(out: &mut String, report: &PlanReport, style: Style) {
             sections.push(row.address.section());
         }
     }
+    sections.sort_by_key(|section| SECTIONS.iter().position(|known| known == section).unwrap_or(SECTIONS.len()));
     for section in sections {
         let _ = writeln!(out, "\n  {}", painted(style, paint::BOLD, &format!("[{}]", bounded(section, 40))));
-        for row in shown.iter().filter(|row| row.address.section() == section) {
+        let of_section = || shown.iter().filter(|row| row.address.section() == section);
+        let mut rows: Vec<_> = of_section().collect();
+        // Kinds in the order in which they begin, each with all of its own.
+        rows.sort_by_key(|row| of_section().position(|first| first.kind == row.kind));
+        for row in rows {
             resource(out, row, column, style);
         }
     }
@@ -260,7 +281,6 @@ fn closing(out: &mut String, report: &PlanReport, style: Style) {
         );
     } else {
         let _ = writeln!(out, "  plan {digest}");
-        let _ = writeln!(out, "  apply with: rem-ci apply {environment} --expect-plan {digest}");
     }
 }
 
