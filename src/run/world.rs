@@ -38,15 +38,6 @@ pub struct World {
     pub sandbox: Option<Sandbox>,
 }
 
-/// A sandbox remembers how late it is. Where that cannot be written, the next process waits once more.
-impl Drop for World {
-    fn drop(&mut self) {
-        if let Some(sandbox) = &self.sandbox {
-            let _ = sandbox.rest();
-        }
-    }
-}
-
 impl World {
     /// A world over a simulated region that the caller holds: tests.
     #[must_use]
@@ -55,6 +46,20 @@ impl World {
         let cloud = Cloud::new(&config, &spec.account, &spec.region);
         let store = store.or_else(|| bucket(spec, &cloud));
         Self { cloud, clock, mode: Mode::Sandbox, store, sandbox: Some(sandbox) }
+    }
+}
+
+impl World {
+    /// To be called when a run that changed something is over.
+    ///
+    /// # Errors
+    /// When the sandbox file cannot be written.
+    pub fn close(&self) -> Result<(), Halt> {
+        let flushed = self.sandbox.as_ref().map_or(Ok(()), Sandbox::flush);
+        flushed.map_err(|error| {
+            let help = "make room on the disk, or name another file with --sandbox=FILE";
+            Halt::new(Exit::Failed, Problem::error("sandbox-file", format!("cannot write it: {error}"), help))
+        })
     }
 }
 

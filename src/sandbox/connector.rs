@@ -1,6 +1,5 @@
 //! The door for SDK clients in process: an HTTP client whose answers come from [`region::answer`](super::region::answer).
 
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,8 +33,6 @@ pub struct Sandbox {
     pub state: Arc<Mutex<State>>,
     now: Now,
     persist: Option<Persist>,
-    /// Up to when the file has the state.
-    written: Arc<AtomicI64>,
     record: Option<Record>,
     /// Time every answer takes.
     latency: Duration,
@@ -51,9 +48,7 @@ impl Sandbox {
     /// A region over this state, on this clock.
     #[must_use]
     pub fn new(state: State, now: Now, persist: Option<Persist>) -> Self {
-        let written = Arc::new(AtomicI64::new(now()));
-        let state = Arc::new(Mutex::new(state));
-        Self { state, now, persist, written, record: None, latency: Duration::from_millis(40) }
+        Self { state: Arc::new(Mutex::new(state)), now, persist, record: None, latency: Duration::from_millis(40) }
     }
 
     /// The same with a recorder of every request.
@@ -74,21 +69,13 @@ impl Sandbox {
         (self.now)()
     }
 
-    /// Writes the time down, where it has run on since the last change: what was waited for last is still over in the
-    /// next process.
+    /// Writes the file, where there is one: at the end of a run, so that time which passed in waiting has passed for the next
+    /// run too.
     ///
     /// # Errors
-    /// If the file cannot be written.
-    pub fn rest(&self) -> std::io::Result<()> {
-        let now = (self.now)();
-        match &self.persist {
-            Some(persist) if now - self.written.load(Ordering::Relaxed) >= 1000 => {
-                self.with(|state| persist(state))?;
-                self.written.store(now, Ordering::Relaxed);
-                Ok(())
-            }
-            _ => Ok(()),
-        }
+    /// When the disk refuses.
+    pub fn flush(&self) -> std::io::Result<()> {
+        self.persist.as_ref().map_or(Ok(()), |persist| self.with(|state| persist(state)))
     }
 
     /// Answers one request: the way in for both doors.
@@ -107,7 +94,6 @@ impl Sandbox {
                 && (state.draws != draws || !state.faults.is_empty() || changes(request))
             {
                 persist(&state).map_err(|error| ConnectorError::io(error.into()))?;
-                self.written.store((self.now)(), Ordering::Relaxed);
             }
             outcome
         };
