@@ -64,7 +64,9 @@ pub fn plan_before(report: &PlanReport, style: Style) -> String {
     if report.estimate.seconds > 0 {
         price.push(format!("About {}.", number::about(report.estimate.seconds)));
     }
-    if let Some(delta) = report.cost.delta() {
+    if let Some(delta) = report.cost.delta()
+        && !delta.is_zero()
+    {
         price.push(format!("{} a month.", number::signed_dollars(delta)));
     }
     let price = price.join("   ");
@@ -76,7 +78,7 @@ pub fn plan_before(report: &PlanReport, style: Style) -> String {
     }
     danger(&mut out, report, &findings, style);
     out.push('\n');
-    out.push_str(&money::table(report, style));
+    out.push_str(&money::in_plan(report, style));
     detail(&mut out, report, style);
     notes(&mut out, report, &findings, style);
     closing(&mut out, report, style);
@@ -102,6 +104,9 @@ fn spread(left: &str, right: &str, style: Style, left_colour: &str, right_colour
     }
 }
 
+/// So many that are lost are named before the money; more would push it off the screen.
+const MOST_LOST: usize = 12;
+
 /// Findings that stop or weaken something, and everything that is destroyed.
 fn danger(out: &mut String, report: &PlanReport, findings: &[&Problem], style: Style) {
     let grave: Vec<_> = findings.iter().filter(|problem| problem.severity != Severity::Note).collect();
@@ -113,6 +118,11 @@ fn danger(out: &mut String, report: &PlanReport, findings: &[&Problem], style: S
     out.push('\n');
     for problem in grave {
         finding(out, problem, style);
+    }
+    if lost.len() > MOST_LOST {
+        let head = painted(style, paint::RED, "! destroys ");
+        let _ = writeln!(out, "  {head}{}, each of them below", number::count(lost.len(), "resource"));
+        return;
     }
     for row in lost {
         let what = if row.action == Action::Delete { "destroys" } else { "replaces" };
