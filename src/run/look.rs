@@ -241,7 +241,7 @@ fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
 /// for each node.
 fn multiply_volumes(lines: &mut [(Address, Vec<Line>)], present: &[(Address, Fields)]) {
     let group = present.iter().find(|(address, _)| address.kind() == "node-group");
-    let count = group.and_then(|(_, fields)| fields.get("scaling")?.get("desired")?.as_text()?.parse::<Decimal>().ok());
+    let count = group.and_then(|(_, fields)| fields.get("size")?.get("desired")?.as_text()?.parse::<Decimal>().ok());
     for (_, lines) in lines.iter_mut().filter(|(address, _)| address.kind() == "launch-template") {
         for line in lines {
             line.quantity = line.quantity.map(|quantity| quantity * count.unwrap_or_default());
