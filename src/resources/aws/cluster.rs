@@ -142,8 +142,7 @@ impl Resource for Cluster {
     }
 
     fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
-        let version = fields.get("version").and_then(Value::as_text).unwrap_or_default();
-        vec![lines::control_plane(version, rates)]
+        vec![lines::control_plane(eks::text(fields, "version"), rates)]
     }
 
     /// Nodes and add-ons follow the control plane, never the other way round.

@@ -129,10 +129,10 @@ impl Resource for LaunchTemplate {
         ])
     }
 
-    /// The root volume of one node: how many there are, its node group says.
+    /// The volume of one node; how many nodes there are, only the node group knows.
     fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
-        let gib = fields.get("volume").and_then(|volume| volume.get("sizeGiB")?.as_text()?.parse().ok());
-        lines::gp3_volumes(1, gib.unwrap_or(0), None, None, rates)
+        let size = fields.get("volume").and_then(|volume| volume.get("sizeGiB")?.as_text()?.parse().ok());
+        size.map_or_else(Vec::new, |gib| lines::gp3_volumes(1, gib, None, None, rates))
     }
 
     fn moves(changes: &[Change]) -> &'static [&'static str] {

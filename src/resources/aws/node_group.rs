@@ -176,9 +176,8 @@ impl Resource for NodeGroup {
     }
 
     fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
-        let text = |value: Option<&Value>| value.and_then(Value::as_text).unwrap_or_default().to_owned();
-        let desired = text(fields.get("size").and_then(|size| size.get("desired")));
-        vec![lines::instances(&text(fields.get("instanceType")), desired.parse().unwrap_or(0), rates)]
+        let count = fields.get("size").and_then(|size| size.get("desired")?.as_text()?.parse().ok());
+        vec![lines::instances(eks::text(fields, "instanceType"), count.unwrap_or_default(), rates)]
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

@@ -118,14 +118,17 @@ impl Resource for VpcEndpoint {
     }
 
     fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
-        let field = |name: &str| fields.get(name).and_then(Value::as_text).unwrap_or_default();
-        // Priced by its short name: `s3` of `com.amazonaws.us-east-1.s3`.
-        let service = field("service").splitn(4, '.').nth(3).unwrap_or_default();
-        if field("type") == "Gateway" {
-            return vec![lines::gateway_endpoint(service, rates)];
-        }
+        let service = fields.get("service").and_then(Value::as_text).unwrap_or_default();
+        // `com.amazonaws.REGION.ecr.api`, in China with `cn.` before it.
+        let after = service.split_once("amazonaws.").and_then(|(_, rest)| rest.split_once('.'));
+        let service = after.map_or(service, |(_, short)| short);
         let zones = fields.get("subnets").map_or(0, |subnets| subnets.items().len());
-        vec![lines::interface_endpoint(service, zones as u64, rates)]
+        match fields.get("type").and_then(Value::as_text) {
+            Some("Interface") => {
+                vec![lines::interface_endpoint(service, u64::try_from(zones).unwrap_or_default(), rates)]
+            }
+            _ => vec![lines::gateway_endpoint(service, rates)],
+        }
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
