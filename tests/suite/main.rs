@@ -3,7 +3,11 @@
 //! | module | what it shows |
 //! |---|---|
 //! | `common.rs` | a region in virtual time, an environment, a run |
+//! | `authz.rs` | what the kinds declare is enough for a role, and hardly more |
+//! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
+mod authz;
 mod common;
+mod destroy;
 mod whole;
