@@ -4,8 +4,13 @@
 use super::look::kept;
 use super::{Halt, Looked, World};
 use crate::cloud::failed;
-use crate::engine::{Failure, Ready, Swept, TAG_ENVIRONMENT, TAG_STACK};
+use crate::engine::{Address, Custody, Failure, Ready, Resource as _, Swept, TAG_ENVIRONMENT, TAG_STACK};
 use crate::resources;
+use crate::resources::aws::kms_key::{self, KmsKey};
+
+/// IAM actions of the audit, beside those of the kinds.
+pub const AUDIT_ACTIONS: &[&str] =
+    &["ec2:DescribeInstances", "ec2:DescribeVolumes", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups"];
 
 /// Something that is still there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,13 +34,16 @@ pub(super) async fn audit(world: &World, looked: &Looked) -> Result<(Vec<Leftove
             Swept::Unknown(failure) => return Err(failure.into()),
         };
         for live in found {
-            let ours = live.tags.get(TAG_STACK) == Some(&looked.owner.stack);
-            let shared = resources::about(&name).is_some_and(|kind| kind.custody == crate::engine::Custody::Shared);
+            // What came back under our name counts too, without our tags: EKS writes the log group anew.
+            let again = live.stands_for.is_some()
+                && resources::about(&name).is_some_and(|kind| kind.custody == Custody::OwnedOrAdopted);
+            let ours = again || live.tags.get(TAG_STACK) == Some(&looked.owner.stack);
+            let shared = resources::about(&name).is_some_and(|kind| kind.custody == Custody::Shared);
             if !ours && !shared {
                 continue;
             }
-            let address =
-                live.tags.get(crate::engine::TAG_RESOURCE).and_then(|text| crate::engine::Address::parse(text));
+            let tagged = live.tags.get(crate::engine::TAG_RESOURCE).and_then(|text| Address::parse(text));
+            let address = tagged.or(live.stands_for);
             if shared {
                 stays.push(Leftover { noun: noun.clone(), id: live.id, why: "shared by the account".to_owned() });
             } else if address.is_some_and(|address| kept(&looked.spec, &address)) {
@@ -43,9 +51,14 @@ pub(super) async fn audit(world: &World, looked: &Looked) -> Result<(Vec<Leftove
             } else if let Ready::Leaving(word) = live.ready {
                 stays.push(Leftover { noun: noun.clone(), id: live.id, why: word });
             } else {
-                left.push(Leftover { noun: noun.clone(), id: live.id, why: format!("tag {TAG_STACK}") });
+                let why = if again { "its name".to_owned() } else { format!("tag {TAG_STACK}") };
+                left.push(Leftover { noun: noun.clone(), id: live.id, why });
             }
         }
+    }
+    for (id, until) in kms_key::pending(&world.cloud, &looked.owner.stack).await? {
+        let noun = KmsKey::KIND.noun.to_owned();
+        stays.push(Leftover { noun, id, why: format!("pending deletion until {until}") });
     }
     left.extend(machines(world, looked).await?);
     left.sort();

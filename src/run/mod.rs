@@ -21,7 +21,7 @@ mod report;
 mod world;
 
 pub use apply::{Applied, Approval, apply};
-pub use audit::Leftover;
+pub use audit::{AUDIT_ACTIONS, Leftover};
 pub use destroy::{Destroyed, destroy};
 pub use look::{Look, Looked, look};
 pub use output::outputs;

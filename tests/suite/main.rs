@@ -4,8 +4,12 @@
 //! |---|---|
 //! | `bill.rs` | what the shipped environments cost, to the cent |
 //! | `common.rs` | a region in virtual time, an environment, a run |
+//! | `authz.rs` | what the kinds declare is enough for a role, and hardly more |
+//! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
+mod authz;
 mod bill;
 mod common;
+mod destroy;
 mod whole;

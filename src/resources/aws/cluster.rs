@@ -250,7 +250,8 @@ enum Group {
     Protection,
     Endpoint,
     Access,
-    Interfaces,
+    Subnets,
+    SecurityGroups,
     Logging,
     Encryption,
     UpgradePolicy,
@@ -259,11 +260,12 @@ enum Group {
 }
 
 impl Group {
-    const ALL: [(Self, &'static [&'static str]); 9] = [
+    const ALL: [(Self, &'static [&'static str]); 10] = [
         (Self::Protection, &["deletionProtection"]),
         (Self::Endpoint, &["endpointPrivate", "endpointPublic", "publicCidrs"]),
         (Self::Access, &["authenticationMode"]),
-        (Self::Interfaces, &["subnets", "securityGroups"]),
+        (Self::Subnets, &["subnets"]),
+        (Self::SecurityGroups, &["securityGroups"]),
         (Self::Logging, &["logging"]),
         (Self::Encryption, &["encryptionKey"]),
         (Self::UpgradePolicy, &["upgradePolicy"]),
@@ -285,11 +287,11 @@ impl Group {
                     .set_public_access_cidrs(want.get("publicCidrs").map(|_| eks::texts(want, "publicCidrs")))
                     .build(),
             ),
-            Self::Interfaces => call.resources_vpc_config(
-                vpc.set_subnet_ids(Some(eks::texts(want, "subnets")))
-                    .set_security_group_ids(Some(eks::texts(want, "securityGroups")))
-                    .build(),
-            ),
+            Self::Subnets => call.resources_vpc_config(vpc.set_subnet_ids(Some(eks::texts(want, "subnets"))).build()),
+            Self::SecurityGroups => {
+                let groups = Some(eks::texts(want, "securityGroups"));
+                call.resources_vpc_config(vpc.set_security_group_ids(groups).build())
+            }
             Self::Access => {
                 let mode = next_mode(live.text("authenticationMode"), eks::text(want, "authenticationMode"));
                 let access = sdk::UpdateAccessConfigRequest::builder().authentication_mode(mode.into());

@@ -16,7 +16,7 @@ use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Patience, Read, Ready, Resource,
-    Scope, TAG_ENVIRONMENT, Value, policy, policy_from_text,
+    Scope, TAG_ENVIRONMENT, TAG_STACK, Value, policy, policy_from_text,
 };
 
 /// The key of the cluster's Secrets, `cluster/kms-key`.
@@ -214,6 +214,23 @@ impl Resource for KmsKey {
             other => gone_is_done(other),
         }
     }
+}
+
+/// Keys of a stack that a destroy has scheduled, and the day each goes: `(id, 2026-12-24)`. They cost nothing, count as
+/// gone, and can be taken back until then.
+pub async fn pending(world: &Cloud, stack: &str) -> Read<Vec<(String, String)>> {
+    let mine = |tags: &BTreeMap<String, String>| tags.get(TAG_STACK).is_some_and(|tag| tag == stack);
+    let call = world.kms.list_aliases().into_paginator().items().send();
+    let aliases: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed("kms:ListAliases"))?;
+    let mut found = Vec::new();
+    for id in hunt(world, &aliases, mine).await? {
+        let Some(key) = metadata(world, &id).await? else { continue };
+        if key.key_state() == Some(&KeyState::PendingDeletion) {
+            let day = key.deletion_date().and_then(|date| jiff::Timestamp::from_second(date.secs()).ok());
+            found.push((id, day.map(|day| day.strftime("%Y-%m-%d").to_string()).unwrap_or_default()));
+        }
+    }
+    Ok(found)
 }
 
 /// A key of ours that is there already: pending deletion, or made by a create whose outcome got lost.

@@ -1,26 +1,12 @@
-//! Amazon's own EKS images: AL2023, for both processors, of the Kubernetes versions EKS has.
+//! Amazon's own EKS images: AL2023, for both processors, of the Kubernetes versions EKS has. Which there are, the
+//! public parameters of Systems Manager say.
 
 use serde_json::{Value as Json, json};
 
-use super::common::{self, Listing, mark};
-use crate::sandbox::region::{Here, texts};
+use super::common::{self, Listing};
+use crate::sandbox::aws::ssm;
+use crate::sandbox::region::{Here, iso, texts};
 use crate::sandbox::wire::{Answer, Call};
-
-/// Kubernetes versions with images.
-const VERSIONS: &[&str] = &["1.30", "1.31", "1.32", "1.33", "1.34", "1.35", "1.36"];
-
-/// Releases, oldest first: date and time of creation.
-const RELEASES: &[(&str, &str)] = &[
-    ("v20260915", "2026-09-15T18:04:11.000Z"),
-    ("v20261016", "2026-10-16T17:31:52.000Z"),
-    ("v20261113", "2026-11-13T19:12:08.000Z"),
-];
-
-/// The newest release of the images, `v20261113`.
-#[must_use]
-pub fn newest_release() -> &'static str {
-    RELEASES.last().map_or("", |release| release.0)
-}
 
 /// Who publishes the images (Amazon EKS optimized AMIs; GovCloud has its own).
 fn owner(region: &str) -> &'static str {
@@ -29,24 +15,6 @@ fn owner(region: &str) -> &'static str {
         "us-gov-east-1" => "151742754352",
         _ => "602401143452",
     }
-}
-
-/// `amazon-eks-node-al2023-x86_64-standard-1.33-v20261113`
-fn name(version: &str, architecture: &str, release: &str) -> String {
-    format!("amazon-eks-node-al2023-{architecture}-standard-{version}-{release}")
-}
-
-fn id_of(region: &str, name: &str) -> String {
-    format!("ami-0{:016x}", mark(&format!("{region}/{name}")))
-}
-
-/// The id of an image: `architecture` is `x86_64` or `arm64`. Nothing when there is no such image.
-#[must_use]
-pub fn eks_image(region: &str, version: &str, architecture: &str, release: &str) -> Option<String> {
-    let known = VERSIONS.contains(&version)
-        && matches!(architecture, "x86_64" | "arm64")
-        && RELEASES.iter().any(|row| row.0 == release);
-    known.then(|| id_of(region, &name(version, architecture, release)))
 }
 
 pub(super) fn describe(here: &mut Here<'_>, call: &Call) -> Answer {
@@ -75,22 +43,19 @@ pub(super) fn describe(here: &mut Here<'_>, call: &Call) -> Answer {
     let owners = texts(&call.params, "Owner");
     let wanted = |given: &String| given == owner || given == "amazon" || (given == "self" && account == owner);
     let shown = owners.is_empty() || owners.iter().any(wanted);
-    let rows = VERSIONS.iter().flat_map(|version| RELEASES.iter().map(move |release| (version, release)));
-    let mut entries: Vec<Json> = rows
-        .flat_map(|(version, release)| ["x86_64", "arm64"].map(|architecture| (version, release, architecture)))
+    let mut entries: Vec<Json> = ssm::releases(here.now)
         .filter(|_| shown)
-        .map(|(version, (release, created), architecture)| {
-            let name = name(version, architecture, release);
-            let id = id_of(here.name, &name);
+        .map(|release| {
+            let (id, name, version) = (release.image(here.name), release.name(), &release.minor);
             json!({
                 "imageId": id,
                 "imageLocation": format!("amazon/{name}"),
                 "imageState": "available",
                 "imageOwnerId": owner,
                 "imageOwnerAlias": "amazon",
-                "creationDate": created,
+                "creationDate": iso(release.at),
                 "isPublic": true,
-                "architecture": architecture,
+                "architecture": release.architecture,
                 "imageType": "machine",
                 "name": name,
                 "description": format!("EKS-optimized Kubernetes node based on Amazon Linux 2023, (k8s: {version}, containerd: 2.1.*)"),

@@ -257,9 +257,18 @@ fn update(here: &mut Here<'_>, params: &Json) -> Answer {
         said.push(("ConfigurationValues", values.to_owned()));
         patch.insert("configurationValues".to_owned(), json!(values));
     }
-    if let Some(arn) = params["serviceAccountRoleArn"].as_str() {
-        said.push(("ServiceAccountRoleArn", arn.to_owned()));
-        patch.insert("serviceAccountRoleArn".to_owned(), json!(arn));
+    // Whoever does not name the role takes it away: "if you don't specify an existing IAM role, then the add-on uses the
+    // permissions assigned to the node IAM role" (API reference; hashicorp/terraform-provider-aws#19402 saw it happen).
+    match params["serviceAccountRoleArn"].as_str() {
+        Some("") => return Err(invalid("serviceAccountRoleArn must have a length of at least 1")),
+        Some(arn) => {
+            said.push(("ServiceAccountRoleArn", arn.to_owned()));
+            patch.insert("serviceAccountRoleArn".to_owned(), json!(arn));
+        }
+        None if !body["serviceAccountRoleArn"].is_null() => {
+            patch.insert("serviceAccountRoleArn".to_owned(), Json::Null);
+        }
+        None => {}
     }
     if !params["podIdentityAssociations"].is_null() {
         let arn = text(&body, "addonArn").to_owned();

@@ -82,6 +82,15 @@ fn vpc(here: &Here<'_>, body: &Json, wanted: &Json) -> Result<Change<'static>, F
             said.push((name, wanted[key].to_string()));
         }
     }
+    // Access, subnets and groups are three types of update (hashicorp/terraform-provider-aws sends each by itself).
+    let types = [
+        &["EndpointPublicAccess", "EndpointPrivateAccess", "PublicAccessCidrs"][..],
+        &["SubnetIds"],
+        &["SecurityGroupIds"],
+    ];
+    if types.iter().filter(|names| said.iter().any(|(name, _)| names.contains(name))).count() > 1 {
+        return Err(invalid("Only one type of update can be allowed."));
+    }
     check::endpoint(&new)?;
     let sorted = |config: &Json| {
         let mut config = config.clone();

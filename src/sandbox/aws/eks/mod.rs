@@ -35,6 +35,7 @@ pub use nodegroup::{Group, Node};
 pub use outside::SubnetInfo;
 pub use pod_identity::Association;
 pub use updates::Update;
+pub(in crate::sandbox::aws) use versions::patches;
 
 use crate::sandbox::region::{Here, unsupported};
 use crate::sandbox::state::Millis;

@@ -114,8 +114,13 @@ pub(super) fn update_config(wanted: &Json) -> Result<Json, Fault> {
     }
 }
 
-/// The kubelet's version: no newer than the control plane, and no Amazon Linux 2 after 1.32.
-pub(super) fn version(cluster: &str, wanted: &str, ami: &str) -> Result<(String, String), Fault> {
+/// The kubelet's version and the image's release, the newest where none is wanted: no newer than the control plane, and no Amazon Linux 2 after 1.32.
+pub(super) fn version(
+    here: &Here<'_>,
+    cluster: &str,
+    (wanted, release): (&str, &str),
+    ami: &str,
+) -> Result<(String, String), Fault> {
     let name = if wanted.is_empty() { cluster } else { wanted };
     let known =
         versions::known(name).ok_or_else(|| invalid(format!("Requested Nodegroup version {name} is not supported")))?;
@@ -126,7 +131,12 @@ pub(super) fn version(cluster: &str, wanted: &str, ami: &str) -> Result<(String,
     if ami.starts_with("AL2_") && known.minor > 32 {
         return Err(invalid(format!("AMI Type {ami} is only supported for kubernetes versions 1.32 or earlier")));
     }
-    Ok((name.to_owned(), format!("{}-20261112", known.patch())))
+    let found =
+        outside::release(here, ami, |one| one.minor == name && (release.is_empty() || one.version() == release));
+    let found = found.ok_or_else(|| {
+        invalid(format!("Requested release version {release} is not valid for kubernetes version {name}"))
+    })?;
+    Ok((name.to_owned(), found.version()))
 }
 
 fn create(here: &mut Here<'_>, params: &Json) -> Answer {
@@ -180,11 +190,8 @@ fn create(here: &mut Here<'_>, params: &Json) -> Answer {
         "" => "AL2023_x86_64_STANDARD",
         ami => ami,
     };
-    let (version, release) = version(&cluster_version, text(params, "version"), ami)?;
-    let release = match text(params, "releaseVersion") {
-        "" => release,
-        release => release.to_owned(),
-    };
+    let wanted = (text(params, "version"), text(params, "releaseVersion"));
+    let (version, release) = version(here, &cluster_version, wanted, ami)?;
     let capacity = match text(params, "capacityType") {
         "" => "ON_DEMAND",
         capacity @ ("ON_DEMAND" | "SPOT") => capacity,
@@ -268,7 +275,7 @@ pub(super) fn launch(here: &mut Here<'_>, cluster: &str, name: &str) {
         subnets: texts(body, "subnets"),
         instance_types: texts(body, "instanceTypes"),
         ami: text(body, "amiType"),
-        version: text(body, "version"),
+        release: text(body, "releaseVersion"),
         profile: &group.profile,
         security_groups: vec![text(&vpc, "clusterSecurityGroupId").to_owned()],
         template: body.get("launchTemplate"),

@@ -96,14 +96,11 @@ fn versions(here: &mut Here<'_>, params: &Json) -> Answer {
             wanted => wanted,
         };
         let old = super::versions::known(text(&body, "version")).map_or(0, |version| version.minor);
-        let (version, newest) = version(&control, wanted, text(&body, "amiType"))?;
+        let wanted = (wanted, text(params, "releaseVersion"));
+        let (version, release) = version(here, &control, wanted, text(&body, "amiType"))?;
         if super::versions::known(&version).is_some_and(|version| version.minor < old) {
             return Err(invalid(format!("Nodegroup version cannot go back to {version}")));
         }
-        let release = match text(params, "releaseVersion") {
-            "" => newest,
-            release => release.to_owned(),
-        };
         said.extend([("Version", version.clone()), ("ReleaseVersion", release.clone())]);
         patch.insert("version".to_owned(), json!(version));
         patch.insert("releaseVersion".to_owned(), json!(release));

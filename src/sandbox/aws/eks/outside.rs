@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::common::{invalid, refused};
-use crate::sandbox::aws::{autoscaling, ec2};
+use crate::sandbox::aws::{autoscaling, ec2, ssm};
 use crate::sandbox::region::Here;
 use crate::sandbox::wire::Fault;
 
@@ -49,8 +49,8 @@ pub(super) struct Launch<'a> {
     pub(super) instance_types: Vec<String>,
     /// `AL2023_x86_64_STANDARD`.
     pub(super) ami: &'a str,
-    /// Kubernetes's version, `1.36`.
-    pub(super) version: &'a str,
+    /// The image's release, `1.36.3-20261118`.
+    pub(super) release: &'a str,
     /// Instance profile's name.
     pub(super) profile: &'a str,
     /// The cluster security group; a template's own groups replace it.
@@ -85,10 +85,11 @@ pub(super) fn subnets(here: &Here<'_>, ids: &[String]) -> Result<Vec<SubnetInfo>
 }
 
 /// Whether instances of a subnet reach EKS and the image registries: a route through an available NAT gateway or an attached
-/// internet gateway, or interface endpoints in the VPC (which ones is not looked at).
+/// internet gateway (for instances with a public address only), or interface endpoints in the VPC (which ones is not looked at).
 pub(super) fn reaches_out(here: &Here<'_>, subnet: &str) -> bool {
     let state = &here.region.ec2;
     let Some(vpc) = state.subnets.get(subnet).map(|subnet| &subnet.vpc) else { return false };
+    let public = state.subnets[subnet].map_public_ip;
     let own = state
         .route_tables
         .values()
@@ -98,7 +99,7 @@ pub(super) fn reaches_out(here: &Here<'_>, subnet: &str) -> bool {
         table.routes.iter().filter(|route| route.destination == "0.0.0.0/0").any(|route| {
             let nat = state.nat_gateways.get(&route.target).is_some_and(|nat| nat.state(here.now) == "available");
             let gateway = state.internet_gateways.get(&route.target).is_some_and(|gateway| gateway.vpc.is_some());
-            nat || gateway
+            nat || (gateway && public)
         })
     });
     out || state.endpoints.values().any(|endpoint| endpoint.vpc == *vpc && endpoint.kind == "Interface")
@@ -195,6 +196,15 @@ pub(super) fn hold(here: &mut Here<'_>, name: &str, instances: &[String]) {
     }
 }
 
+/// The newest release of an AMI type, `AL2023_x86_64_STANDARD`, that is the one.
+pub(super) fn release(here: &Here<'_>, ami: &str, is: impl Fn(&ssm::Release) -> bool) -> Option<ssm::Release> {
+    let ami = ami.to_lowercase();
+    let architecture = if ami.contains("arm") { "arm64" } else { "x86_64" };
+    let variant = ["nvidia", "neuron"].into_iter().find(|variant| ami.contains(variant)).unwrap_or("standard");
+    let mut fitting = ssm::releases(here.now).filter(|one| one.architecture == architecture && one.variant == variant);
+    fitting.find(is)
+}
+
 /// Starts instances over the subnets in turn, and says which.
 pub(super) fn launch_nodes(here: &mut Here<'_>, launch: &Launch<'_>, count: u64) -> Vec<String> {
     let template = launch.template.and_then(|one| {
@@ -203,9 +213,9 @@ pub(super) fn launch_nodes(here: &mut Here<'_>, launch: &Launch<'_>, count: u64)
         Some((of("id").to_owned(), number, version.data.clone()))
     });
     let data = template.as_ref().map(|(_, _, data)| data.clone()).unwrap_or_default();
-    let architecture = if launch.ami.to_lowercase().contains("arm") { "arm64" } else { "x86_64" };
-    let release = ec2::image::newest_release();
-    let image = ec2::image::eks_image(here.name, launch.version, architecture, release).unwrap_or_default();
+    let image = release(here, launch.ami, |one| one.version() == launch.release)
+        .map(|release| release.image(here.name))
+        .unwrap_or_default();
     let groups: Vec<String> = data["networkInterfaceSet"][0]["groupSet"]
         .as_array()
         .or(data["securityGroupIdSet"].as_array())

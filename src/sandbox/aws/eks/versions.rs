@@ -73,6 +73,11 @@ impl Version {
     }
 }
 
+/// Every version and the patch that its control planes and nodes run: `("1.36", "1.36.3")`.
+pub(in crate::sandbox::aws) fn patches() -> impl Iterator<Item = (String, String)> {
+    VERSIONS.iter().map(|version| (version.name(), version.patch()))
+}
+
 /// A version by name, `1.36`, whether still offered or not.
 pub(super) fn known(name: &str) -> Option<Version> {
     VERSIONS.iter().copied().find(|version| version.name() == name)

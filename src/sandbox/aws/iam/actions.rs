@@ -75,6 +75,24 @@ fn passed(here: &Here<'_>, call: &Call) -> Vec<(String, &'static str)> {
     roles
 }
 
+/// What EKS does in the caller's name: a grant on the key of the Secrets ("Encrypt Kubernetes secrets with KMS", EKS user
+/// guide), and a trial launch from the template of a node group (EC2 Auto Scaling user guide, "Control launch template
+/// usage": `ec2:RunInstances` of whoever makes a group).
+fn dependent(call: &Call) -> Vec<(&'static str, Vec<String>)> {
+    match (call.service.as_str(), call.operation.as_str()) {
+        ("eks", "CreateCluster" | "AssociateEncryptionConfig") => {
+            let keys = list(&call.params, "encryptionConfig");
+            let keys = keys.iter().map(|config| text(&config["provider"], "keyArn").to_owned());
+            keys.flat_map(|key| ["kms:DescribeKey", "kms:CreateGrant"].map(|action| (action, vec![key.clone()])))
+                .collect()
+        }
+        ("eks", "CreateNodegroup" | "UpdateNodegroupVersion") if !call.params["launchTemplate"].is_null() => {
+            vec![("ec2:RunInstances", Vec::new())]
+        }
+        _ => Vec::new(),
+    }
+}
+
 /// Everything that the call needs: action, resources, and values that hold for that action alone.
 pub(super) fn needed(here: &Here<'_>, call: &Call) -> Vec<(String, Vec<String>, Context)> {
     let resources = resources(here, call);
@@ -83,6 +101,7 @@ pub(super) fn needed(here: &Here<'_>, call: &Call) -> Vec<(String, Vec<String>, 
         let creating = Context::from([("ec2:createaction".to_owned(), vec![call.operation.clone()])]);
         needed.push((tagging.to_owned(), resources, creating));
     }
+    needed.extend(dependent(call).into_iter().map(|(action, on)| (action.to_owned(), on, Context::new())));
     for (role, service) in passed(here, call) {
         let to = Context::from([("iam:passedtoservice".to_owned(), vec![service.to_owned()])]);
         needed.push(("iam:PassRole".to_owned(), vec![role], to));

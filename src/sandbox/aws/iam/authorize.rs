@@ -32,8 +32,8 @@ fn expired(call: &Call) -> Fault {
 ///
 /// # Errors
 /// The denial, as the service spells it.
-pub fn authorize(here: &Here<'_>, call: &Call) -> Result<(), Fault> {
-    let Some(session) = here.iam.sessions.get(&call.access_key) else { return Ok(()) };
+pub fn authorize(here: &mut Here<'_>, call: &Call) -> Result<(), Fault> {
+    let Some(session) = here.iam.sessions.get(&call.access_key).cloned() else { return Ok(()) };
     if session.expires <= here.now {
         return Err(expired(call));
     }
@@ -48,7 +48,10 @@ pub fn authorize(here: &Here<'_>, call: &Call) -> Result<(), Fault> {
     };
     let (identity, boundary) = (identity(here, role), boundary(here, role));
     let known = actions::context(here, call, &role.arn);
-    for (action, resources, more) in actions::needed(here, call) {
+    let needed = actions::needed(here, call);
+    let asked = here.iam.asked.entry(session.role.clone()).or_default();
+    asked.extend(needed.iter().map(|(action, ..)| action.clone()));
+    for (action, resources, more) in needed {
         let mut context = known.clone();
         context.extend(more);
         let tags = actions::resource_tags(here, &resources);

@@ -21,7 +21,7 @@ mod tags;
 mod tests;
 mod trust;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
@@ -51,6 +51,10 @@ pub struct State {
     pub profiles: BTreeMap<String, Profile>,
     /// What STS has given out, by access key.
     pub sessions: BTreeMap<String, Session>,
+    /// Which actions each role's sessions have asked for, by its ARN: IAM's "last accessed information", without dates. Of
+    /// this process only.
+    #[serde(skip)]
+    pub asked: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// Answers one call.

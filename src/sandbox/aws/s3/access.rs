@@ -41,7 +41,7 @@ fn principal(caller: &str) -> String {
 
 /// Refuses what the bucket's policy denies, and an `If-Match` of one who may not read (user guide: it needs
 /// `s3:GetObject` too).
-pub(super) fn check(here: &Here<'_>, call: &Call) -> Result<(), Fault> {
+pub(super) fn check(here: &mut Here<'_>, call: &Call) -> Result<(), Fault> {
     let denied = || Fault::new("AccessDenied", "Access Denied").status(403);
     if header(call, "if-match").is_some_and(|etag| etag != "*") && call.operation != "GetObject" {
         iam::authorize(here, &Call { operation: "GetObject".to_owned(), ..call.clone() })?;

@@ -7,12 +7,10 @@
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
+use crate::sandbox::aws::eks::patches;
 use crate::sandbox::region::{Here, epoch, text, texts, unsupported};
 use crate::sandbox::state::Millis;
 use crate::sandbox::wire::{Answer, Call, Fault};
-
-/// Kubernetes minors with an AL2023 AMI, and the patch that its kubelet has here: a stand-in, AWS's moves.
-const MINORS: &[(&str, u32)] = &[("1.31", 14), ("1.32", 11), ("1.33", 8), ("1.34", 6), ("1.35", 4), ("1.36", 1)];
 
 const ARCHITECTURES: &[&str] = &["x86_64", "arm64"];
 const VARIANTS: &[&str] = &["standard", "nvidia", "neuron"];
@@ -22,47 +20,63 @@ const DAY: Millis = 86_400_000;
 /// 2024-01-03, a Wednesday: releases come every 14 days from here on.
 const FIRST: Millis = 1_704_240_000_000;
 
-/// One AMI release: Kubernetes minor, architecture, variant and the date it carries.
-struct Release<'a> {
-    minor: &'a str,
-    patch: u32,
-    architecture: &'a str,
-    variant: &'a str,
-    /// `20261118`.
-    date: String,
+/// How many releases stay public: a year of them.
+const KEPT: i64 = 26;
+
+/// One AL2023 AMI that EKS publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Release {
+    /// `1.36`.
+    pub minor: String,
+    /// The kubelet's version, `1.36.3`.
+    pub patch: String,
+    /// `x86_64` or `arm64`.
+    pub architecture: &'static str,
+    /// `standard`, `nvidia` or `neuron`.
+    pub variant: &'static str,
+    /// When it came out.
+    pub at: Millis,
 }
 
-impl Release<'_> {
-    fn name(&self) -> String {
-        let Self { minor, architecture, variant, date, .. } = self;
-        format!("amazon-eks-node-al2023-{architecture}-{variant}-{minor}-v{date}")
+impl Release {
+    /// `amazon-eks-node-al2023-x86_64-standard-1.36-v20261118`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let Self { minor, architecture, variant, at, .. } = self;
+        format!("amazon-eks-node-al2023-{architecture}-{variant}-{minor}-v{}", day(*at))
     }
 
-    fn version(&self) -> String {
-        format!("{}.{}-{}", self.minor, self.patch, self.date)
+    /// As node groups show it, `1.36.3-20261118`.
+    #[must_use]
+    pub fn version(&self) -> String {
+        format!("{}-{}", self.patch, day(self.at))
+    }
+
+    /// `ami-…`: the same in every sandbox, other in every region.
+    #[must_use]
+    pub fn image(&self, region: &str) -> String {
+        let digest = hex::encode(Sha256::digest(format!("{region}/{}", self.name())));
+        format!("ami-0{}", &digest[..16])
     }
 }
 
-/// The image id of an AMI name: the same in every sandbox, other in every region.
-#[must_use]
-pub fn image_id(region: &str, name: &str) -> String {
-    let digest = hex::encode(Sha256::digest(format!("{region}/{name}")));
-    format!("ami-0{}", &digest[..16])
-}
-
-/// `20261118`: the release that is recommended at `now`.
-#[must_use]
-pub fn release_date(now: Millis) -> String {
-    day(latest(now))
-}
-
-/// The name of the recommended AL2023 AMI, and its release version as node groups show it: `(name, "1.36.1-20261118")`.
-#[must_use]
-pub fn recommended(minor: &str, architecture: &str, now: Millis) -> Option<(String, String)> {
-    let (minor, patch) = MINORS.iter().find(|row| row.0 == minor)?;
-    let architecture = ARCHITECTURES.iter().find(|known| **known == architecture)?;
-    let release = Release { minor, patch: *patch, architecture, variant: "standard", date: release_date(now) };
-    Some((release.name(), release.version()))
+/// Every release that is public at `now`, the newest first: the one list of images, for Systems Manager, EC2 and EKS.
+pub fn releases(now: Millis) -> impl Iterator<Item = Release> {
+    let newest = latest(now);
+    (0..KEPT).map(move |back| newest - back * 14 * DAY).flat_map(|at| {
+        patches().flat_map(move |(minor, patch)| {
+            ARCHITECTURES.iter().flat_map(move |&architecture| {
+                let (minor, patch) = (minor.clone(), patch.clone());
+                VARIANTS.iter().map(move |&variant| Release {
+                    minor: minor.clone(),
+                    patch: patch.clone(),
+                    architecture,
+                    variant,
+                    at,
+                })
+            })
+        })
+    })
 }
 
 fn latest(now: Millis) -> Millis {
@@ -80,24 +94,14 @@ fn day(at: Millis) -> String {
 fn lookup(region: &str, now: Millis, path: &str) -> Option<(String, Millis)> {
     let mut parts = path.strip_prefix("/aws/service/eks/optimized-ami/")?.split('/');
     let minor = parts.next()?;
-    let (minor, patch) = MINORS.iter().find(|row| row.0 == minor)?;
     if parts.next()? != "amazon-linux-2023" {
         return None;
     }
-    let architecture = parts.next()?;
-    let variant = parts.next()?;
-    if !ARCHITECTURES.contains(&architecture) || !VARIANTS.contains(&variant) {
-        return None;
-    }
-    let which = parts.next()?;
-    let mut at = latest(now);
-    let release = |at: Millis| Release { minor, patch: *patch, architecture, variant, date: day(at) };
-    if which != "recommended" {
-        // The last 26 releases stay: a year.
-        at = (0..26).map(|back| at - back * 14 * DAY).find(|at| release(*at).name() == which)?;
-    }
-    let release = release(at);
-    let image = image_id(region, &release.name());
+    let (architecture, variant, which) = (parts.next()?, parts.next()?, parts.next()?);
+    let mut fitting =
+        releases(now).filter(|one| one.minor == minor && one.architecture == architecture && one.variant == variant);
+    let release = fitting.find(|one| which == "recommended" || one.name() == which)?;
+    let image = release.image(region);
     let value = match (parts.next(), parts.next()) {
         (Some("image_id"), None) => image,
         (Some("image_name"), None) => release.name(),
@@ -111,7 +115,7 @@ fn lookup(region: &str, now: Millis, path: &str) -> Option<(String, Millis)> {
         .to_string(),
         _ => return None,
     };
-    Some((value, at))
+    Some((value, release.at))
 }
 
 fn parameter(here: &Here<'_>, name: &str) -> Option<Json> {

@@ -14,14 +14,14 @@ fn the_recommended_ami_agrees_with_itself() {
     let mut trial = Trial::new();
     let image = value(&mut trial, "recommended/image_id");
     assert!(image.starts_with("ami-0") && image.len() == 21);
-    assert_eq!(value(&mut trial, "recommended/release_version"), "1.35.4-20261118");
+    assert_eq!(value(&mut trial, "recommended/release_version"), "1.35.6-20261118");
     let name = value(&mut trial, "recommended/image_name");
     assert_eq!(name, "amazon-eks-node-al2023-x86_64-standard-1.35-v20261118");
     assert_eq!(value(&mut trial, &format!("{name}/image_id")), image, "Karpenter's alias of that release");
     let whole: serde_json::Value = serde_json::from_str(&value(&mut trial, "recommended")).unwrap();
     assert_eq!(whole["image_id"], image);
-    assert_eq!(super::recommended("1.35", "x86_64", trial.now).unwrap().0, name);
-    assert_eq!(super::image_id("us-east-1", &name), image);
+    let listed = super::releases(trial.now).find(|release| release.name() == name).unwrap();
+    assert_eq!((listed.image("us-east-1"), listed.version().as_str()), (image, "1.35.6-20261118"));
 }
 
 #[test]

@@ -1,0 +1,173 @@
+//! The end of an environment: what may be destroyed, what goes, what stays for a while, and what was forgotten.
+
+use rem_ci::cloud::Cloud;
+use rem_ci::config::Loaded;
+use rem_ci::config::spec::Keep;
+use rem_ci::engine::Outcome;
+use rem_ci::problem::Exit;
+use rem_ci::run::{self, Destroyed};
+use rem_ci::sandbox::aws::ec2::NetworkInterface;
+use rem_ci::sandbox::state::{RegionState, State};
+use rem_ci::view::report::Mode;
+
+use crate::common::{Region, apply, destroy, environment, look, virtual_time};
+
+/// `prod`, with nothing to stay behind.
+fn nothing_stays() -> Loaded {
+    let mut loaded = environment("prod");
+    loaded.spec.on_destroy.kms_key = Keep::Delete;
+    loaded.spec.on_destroy.log_group = Keep::Delete;
+    loaded
+}
+
+fn complete(outcome: &Outcome) {
+    let failed: Vec<_> = outcome.reports.iter().filter_map(|report| report.error.clone()).collect();
+    assert!(outcome.complete(), "{failed:#?} {:?}", outcome.skipped);
+}
+
+fn inside<'a>(state: &'a mut State, loaded: &Loaded) -> &'a mut RegionState {
+    let account = state.accounts.get_mut(&loaded.spec.account).expect("the account");
+    account.regions.get_mut(&loaded.spec.region).expect("the region")
+}
+
+async fn gone(loaded: &Loaded, region: &Region) -> Destroyed {
+    let destroyed = destroy(loaded, &region.world(loaded)).await.expect("a destroy");
+    complete(&destroyed.applied.outcome);
+    destroyed
+}
+
+async fn log_groups(cloud: &Cloud) -> Vec<String> {
+    let seen = cloud.logs.describe_log_groups().send().await.expect("log groups");
+    seen.log_groups().iter().filter_map(|group| group.log_group_name().map(str::to_owned)).collect()
+}
+
+#[test]
+fn with_nothing_to_stay_the_key_waits_for_its_end_and_is_taken_back_by_the_next_apply() {
+    virtual_time(async {
+        let loaded = nothing_stays();
+        let region = Region::new(7, &loaded.spec.account);
+        let world = region.world(&loaded);
+        complete(&apply(&loaded, &world).await.expect("an apply").outcome);
+        let key = region.sandbox.with(|state| inside(state, &loaded).kms.keys.keys().next().cloned().expect("a key"));
+        assert_eq!(log_groups(&world.cloud).await, ["/aws/eks/rem-prod/cluster"]);
+
+        let destroyed = gone(&loaded, &region).await;
+        assert_eq!((destroyed.exit(), destroyed.leftovers.as_slice()), (Exit::Done, &[][..]));
+        let kept: Vec<_> = destroyed.kept.iter().filter(|kept| kept.noun == "KMS key").collect();
+        assert_eq!(kept.iter().map(|kept| kept.id.as_str()).collect::<Vec<_>>(), [&key]);
+        assert!(kept[0].why.starts_with("pending deletion until 2026-12-2"), "{}", kept[0].why);
+        assert!(log_groups(&world.cloud).await.is_empty(), "EKS has written it anew, and it has gone again");
+
+        // Within the minute, when SQS still refuses the old queue's name, and while the key waits.
+        complete(&apply(&loaded, &region.world(&loaded)).await.expect("an apply").outcome);
+        let again = look(&loaded, &region.world(&loaded)).await.expect("a look");
+        assert!(again.plan.steps.iter().all(|step| step.action.word() == "keep"));
+        let keys = region.sandbox.with(|state| {
+            inside(state, &loaded)
+                .kms
+                .keys
+                .iter()
+                .map(|(id, key)| (id.clone(), key.state().to_owned()))
+                .collect::<Vec<_>>()
+        });
+        assert_eq!(keys, [(key, "Enabled".to_owned())], "the old key is back, and there is no second");
+        assert_eq!(gone(&loaded, &region).await.exit(), Exit::Done);
+    });
+}
+
+#[test]
+fn what_is_kept_stays_and_is_taken_up_again() {
+    virtual_time(async {
+        let loaded = environment("prod");
+        let region = Region::new(7, &loaded.spec.account);
+        complete(&apply(&loaded, &region.world(&loaded)).await.expect("an apply").outcome);
+        let destroyed = gone(&loaded, &region).await;
+        let mut kept: Vec<_> = destroyed.kept.iter().filter(|kept| kept.why == "onDestroy: keep").collect();
+        kept.sort();
+        assert_eq!(kept.iter().map(|kept| kept.noun.as_str()).collect::<Vec<_>>(), ["KMS key", "log group"]);
+        assert_eq!(destroyed.exit(), Exit::Done);
+        let applied = apply(&loaded, &region.world(&loaded)).await.expect("an apply");
+        complete(&applied.outcome);
+        let made = applied.outcome.reports.iter().map(|report| report.address.kind());
+        assert!(made.clone().all(|kind| kind != "kms-key" && kind != "log-group"), "{:?}", made.collect::<Vec<_>>());
+    });
+}
+
+#[test]
+fn eks_protects_the_cluster_until_the_destroy_has_switched_that_off() {
+    virtual_time(async {
+        let loaded = environment("prod");
+        let region = Region::new(7, &loaded.spec.account);
+        let world = region.world(&loaded);
+        complete(&apply(&loaded, &world).await.expect("an apply").outcome);
+        let refused = world.cloud.eks.delete_cluster().name("rem-prod").send().await.expect_err("a protected cluster");
+        assert!(refused.into_service_error().is_invalid_request_exception());
+        let destroyed = gone(&loaded, &region).await;
+        let steps = destroyed.applied.outcome.reports.iter();
+        let cluster: Vec<_> = steps.filter(|step| step.address.kind() == "cluster").map(|step| step.action).collect();
+        assert_eq!(cluster, ["update", "delete"]);
+    });
+}
+
+#[test]
+fn protect_refuses_in_an_account_and_is_a_note_in_the_sandbox() {
+    virtual_time(async {
+        let loaded = environment("prod");
+        assert!(loaded.spec.protect);
+        let region = Region::new(7, &loaded.spec.account);
+        complete(&apply(&loaded, &region.world(&loaded)).await.expect("an apply").outcome);
+        let before = region.sandbox.with(|state| inside(state, &loaded).ec2.vpcs.len());
+        let live = run::World { mode: Mode::Live, ..region.world(&loaded) };
+        let halt = destroy(&loaded, &live).await.expect_err("a refusal");
+        assert_eq!(halt.exit, Exit::Refused);
+        assert_eq!(halt.problems.iter().map(|problem| problem.code).collect::<Vec<_>>(), ["protected"]);
+        assert_eq!(region.sandbox.with(|state| inside(state, &loaded).ec2.vpcs.len()), before);
+
+        let destroyed = gone(&loaded, &region).await;
+        let notes = destroyed.applied.looked.findings.iter().filter(|problem| problem.code == "protected");
+        assert_eq!(notes.map(|problem| problem.stops()).collect::<Vec<_>>(), [false]);
+    });
+}
+
+#[test]
+fn what_a_controller_left_behind_is_found_and_ends_with_7() {
+    virtual_time(async {
+        let loaded = environment("dev");
+        let region = Region::new(7, &loaded.spec.account);
+        complete(&apply(&loaded, &region.world(&loaded)).await.expect("an apply").outcome);
+        let tag = format!("kubernetes.io/cluster/{}", loaded.spec.cluster.name);
+        // In a network of somebody else's: nothing of ours waits for it.
+        region.sandbox.with(|state| {
+            let ec2 = &mut inside(state, &loaded).ec2;
+            let (id, subnet) =
+                ec2.subnets.iter().next().map(|(id, subnet)| (id.clone(), subnet.clone())).expect("a subnet");
+            let mut interface = NetworkInterface::in_subnet(&id, &subnet, "10.99.0.9".parse().expect("an address"));
+            (interface.subnet, interface.vpc) = ("subnet-other".to_owned(), "vpc-other".to_owned());
+            ec2.network_interfaces.insert("eni-0left".to_owned(), interface);
+            ec2.tags.entry("eni-0left".to_owned()).or_default().insert(tag.clone(), "owned".to_owned());
+        });
+        let destroyed = gone(&loaded, &region).await;
+        assert_eq!(destroyed.exit(), Exit::Incomplete);
+        let left: Vec<_> = destroyed.leftovers.iter().map(|left| (left.noun.as_str(), left.id.as_str())).collect();
+        assert_eq!(left, [("network interface", "eni-0left")]);
+        assert_eq!(destroyed.leftovers[0].why, format!("tag {tag}"));
+
+        region.sandbox.with(|state| inside(state, &loaded).ec2.network_interfaces.clear());
+        let destroyed = gone(&loaded, &region).await;
+        assert_eq!((destroyed.exit(), destroyed.leftovers.as_slice()), (Exit::Done, &[][..]));
+    });
+}
+
+#[test]
+fn a_log_group_that_comes_back_after_the_end_is_found_and_the_next_destroy_removes_it() {
+    virtual_time(async {
+        let loaded = nothing_stays();
+        let region = Region::new(7, &loaded.spec.account);
+        complete(&apply(&loaded, &region.world(&loaded)).await.expect("an apply").outcome);
+        gone(&loaded, &region).await;
+        let now = region.clock.millis();
+        region.sandbox.with(|state| inside(state, &loaded).logs.ensure("/aws/eks/rem-prod/cluster", now));
+        assert_eq!(gone(&loaded, &region).await.exit(), Exit::Done);
+        assert!(log_groups(&region.world(&loaded).cloud).await.is_empty());
+    });
+}
