@@ -127,7 +127,7 @@ async fn the_json_services_understand_each_other() {
     let ssm = aws_sdk_ssm::Client::new(&config);
     let name = "/aws/service/eks/optimized-ami/1.35/amazon-linux-2023/x86_64/standard/recommended/release_version";
     let found = ssm.get_parameter().name(name).send().await.unwrap();
-    assert_eq!(found.parameter().unwrap().value(), Some("1.35.4-20261118"));
+    assert_eq!(found.parameter().unwrap().value(), Some("1.35.6-20261118"));
     assert!(ssm.get_parameter().name("/x").send().await.unwrap_err().into_service_error().is_parameter_not_found());
 }
 

@@ -93,7 +93,7 @@ impl World {
                 .ec2("CreateSubnet", json!({ "VpcId": vpc, "CidrBlock": block, "AvailabilityZoneId": zone }))["subnet"]
                 ["subnetId"]
                 .clone();
-            self.ec2("ModifySubnetAttribute", json!({ "SubnetId": made, "MapPublicIpOnLaunch": { "Value": true } }));
+            self.ec2("ModifySubnetAttribute", json!({ "SubnetId": made, "MapPublicIpOnLaunch": { "Value": "true" } }));
             // A name to read in the tests, instead of digits.
             let subnets = &mut self.region_mut().ec2.subnets;
             let subnet = subnets.remove(made.as_str().expect("an id")).expect("the subnet");
