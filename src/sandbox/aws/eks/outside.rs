@@ -233,7 +233,10 @@ pub(super) fn launch_nodes(here: &mut Here<'_>, launch: &Launch<'_>, count: u64)
         }
     }
     let wanted = ec2::Launch {
-        instance_types: launch.instance_types.clone(),
+        instance_types: match (launch.instance_types.as_slice(), data["instanceType"].as_str()) {
+            ([], Some(only)) => vec![only.to_owned()],
+            (types, _) => types.to_vec(),
+        },
         image,
         subnets: launch.subnets.clone(),
         groups: if groups.is_empty() { launch.security_groups.clone() } else { groups },
