@@ -128,6 +128,8 @@ fn metadata_options_volume_and_tags_of_the_template_reach_the_nodes() {
     group["amiType"] = json!("AL2023_ARM_64_STANDARD");
     world.eks("CreateNodegroup", group).unwrap();
     world.wait(201);
+    // Any call lets the region settle.
+    assert_eq!(world.group()["status"], "ACTIVE");
     let node = instance(&world);
     assert_eq!((node.instance_type.as_str(), node.metadata), ("m7g.large", (true, 1)));
     let volume = &world.region().ec2.volumes[&node.volumes[0]];
