@@ -99,7 +99,7 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     let board = progress::start(say, "apply", &looked);
     let stop = progress::signals();
     let sink = |event: &Event| board.event(event);
-    let applied = board.during(world.mode, run::apply(&loaded, &world, &approval, &sink, &stop)).await;
+    let applied = board.during(world.mode, Box::pin(run::apply(&loaded, &world, &approval, &sink, &stop))).await;
     board.finish();
     let applied = applied?;
     let mut exit = applied.exit();

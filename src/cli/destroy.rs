@@ -52,7 +52,7 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     let board = progress::start(say, "destroy", &looked);
     let stop = progress::signals();
     let sink = |event: &Event| board.event(event);
-    let destroyed = board.during(world.mode, run::destroy(&loaded, &world, &approval, &sink, &stop)).await;
+    let destroyed = board.during(world.mode, Box::pin(run::destroy(&loaded, &world, &approval, &sink, &stop))).await;
     board.finish();
     let destroyed = destroyed?;
     let mut trouble = problems(&destroyed.applied.outcome, &args.environment, "destroy");

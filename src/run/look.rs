@@ -233,6 +233,8 @@ fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
     let after = side(&|step| match step.action {
         Action::Delete => None,
         Action::Unknown => step.live.as_ref().map(|live| live.fields.clone()),
+        // What a destroy keeps is wanted by nobody, and costs what it did.
+        Action::Keep => step.want.clone().or_else(|| step.live.as_ref().map(|live| live.fields.clone())),
         _ => step.want.clone(),
     });
     Bill::compute(&before, &after, &rates)

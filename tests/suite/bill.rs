@@ -73,5 +73,8 @@ fn what_is_there_costs_what_was_planned() {
         let again = crate::common::look(&loaded, &world).await.expect("a look");
         assert_eq!(again.bill.before.fixed.sum, applied.looked.bill.after.fixed.sum);
         assert_eq!(again.bill.delta(), Some(rust_decimal::Decimal::ZERO));
+        let ask = Look { verb: Verb::Destroy, after_incomplete: false, acknowledged: &[], today: today() };
+        let end = rem_ci::run::look(&loaded, Some(&world), ask).await.expect("a look");
+        assert_eq!(end.bill.after.fixed.sum, rust_decimal::Decimal::ONE, "the key is kept");
     });
 }
