@@ -3,7 +3,9 @@
 //! | module | what it shows |
 //! |---|---|
 //! | `common.rs` | a region in virtual time, an environment, a run |
+//! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
 mod common;
+mod speed;
 mod whole;
