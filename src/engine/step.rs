@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -139,6 +140,7 @@ impl<W> Work<'_, W> {
             environment: self.run.owner.environment.clone(),
             stack: self.run.owner.stack.clone(),
             wanted: want.map(|want| (self.step.address.clone(), want.clone())).into_iter().collect(),
+            everything: Arc::default(),
             after_incomplete: true,
         }
     }
@@ -214,8 +216,7 @@ impl<W> Work<'_, W> {
                     match found {
                         Some((live, true)) => break live.id,
                         Some((_, false)) => {
-                            let text =
-                                format!("{} exists and is not ours: rem-ci adopt takes it over", self.step.address);
+                            let text = format!("{} exists and is not ours", self.step.address);
                             return Err(Failure { class: Class::Exists, message: text, ..why }.into());
                         }
                         None if why.class == Class::Unknown => {}
