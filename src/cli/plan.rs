@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use futures_util::future::FutureExt as _;
+
 use super::{Common, Format, Say, args};
 use crate::guard::Verb;
-use crate::problem::Exit;
+use crate::problem::{Exit, Problem};
 use crate::run::{Halt, Look, Looked, look, plan_report};
 use crate::view::out::Stream;
 use crate::view::report::{Mode, PlanReport};
@@ -45,6 +47,29 @@ pub(super) async fn one(common: &Common, environment: &str, offline: bool, say: 
     Ok((look(&loaded, world.as_ref(), ask).await?, mode))
 }
 
+/// Looks at all of them without AWS: nothing to wait for, so over all processors at once.
+fn offline_all(environments: &[String]) -> Vec<Result<(Looked, Mode), Halt>> {
+    let each = |environment: &String| {
+        let loaded = Common::load(environment)?;
+        let today = crate::cloud::Clock::Wall.today();
+        let ask = Look { verb: Verb::Apply, after_incomplete: false, acknowledged: &[], today };
+        let pends = || Halt::new(Exit::Failed, Problem::error("bug", "an offline plan waited", "please report this"));
+        Ok((look(&loaded, None, ask).now_or_never().ok_or_else(pends)??, Mode::Offline))
+    };
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let share = environments.len().div_ceil(threads).max(1);
+    std::thread::scope(|scope| {
+        let work = |some: &'_ [String]| some.iter().map(each).collect::<Vec<_>>();
+        let (first, rest) = environments.split_at(share.min(environments.len()));
+        let others: Vec<_> = rest.chunks(share).map(|some| scope.spawn(move || work(some))).collect();
+        let mut all = work(first);
+        for other in others {
+            all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        all
+    })
+}
+
 /// Looks at several, and says everything that is wrong with any of them before it gives up.
 pub(super) async fn all(
     common: &Common,
@@ -54,8 +79,13 @@ pub(super) async fn all(
 ) -> Result<Vec<(Looked, PlanReport)>, Halt> {
     let mut looks = Vec::new();
     let mut halted: Option<Halt> = None;
+    let mut done = if offline { offline_all(environments) } else { Vec::new() }.into_iter();
     for environment in environments {
-        match (one(common, environment, offline, say).await, &mut halted) {
+        let looked = match done.next() {
+            Some(looked) => looked,
+            None => one(common, environment, offline, say).await,
+        };
+        match (looked, &mut halted) {
             (Ok((looked, mode)), _) => {
                 let report = plan_report(&looked, mode);
                 looks.push((looked, report));

@@ -3,6 +3,8 @@
 use aws_types::SdkConfig;
 
 use super::counting::Counting;
+use super::flights::Flights;
+use crate::engine::Read;
 
 /// Everything a kind's calls go through.
 #[derive(Clone, Debug)]
@@ -33,6 +35,12 @@ pub struct Cloud {
     pub ssm: aws_sdk_ssm::Client,
     /// S3: the state bucket.
     pub s3: aws_sdk_s3::Client,
+    /// DescribeCluster, by name: every kind inside a cluster asks whose it is.
+    pub clusters: Flights<Read<Option<aws_sdk_eks::types::Cluster>>>,
+    /// DescribeSubnets, by environment: subnets, and route tables for what is attached.
+    pub subnets: Flights<Read<Vec<aws_sdk_ec2::types::Subnet>>>,
+    /// DescribeNatGateways, by environment: NAT gateways, and addresses for what uses them.
+    pub nat_gateways: Flights<Read<Vec<aws_sdk_ec2::types::NatGateway>>>,
 }
 
 /// One service's client: counted, and with a retry budget of its own. The SDK's default budget is one static per service
@@ -64,6 +72,9 @@ impl Cloud {
             autoscaling: client!(aws_sdk_autoscaling, config),
             ssm: client!(aws_sdk_ssm, config),
             s3: client!(aws_sdk_s3, config),
+            clusters: Flights::default(),
+            subnets: Flights::default(),
+            nat_gateways: Flights::default(),
         }
     }
 

@@ -6,6 +6,7 @@ mod config;
 mod counting;
 mod env;
 mod errors;
+mod flights;
 mod lock;
 mod store;
 
@@ -15,5 +16,6 @@ pub use config::LONGEST_CALL;
 pub use config::{LiveError, live, simulated};
 pub use env::{env, run_name};
 pub use errors::{classify, failed, gone_is_none};
+pub use flights::Flights;
 pub use lock::{HEARTBEAT, Holder, LEASE, Lock, Refusal, lock_key};
 pub use store::{Store, Stored};

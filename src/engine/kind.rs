@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::LocalBoxFuture;
@@ -268,6 +269,8 @@ pub struct Scope {
     pub stack: String,
     /// Desired resources of this kind: for those that are found by name. Empty when the configuration is gone.
     pub wanted: Vec<(Address, Fields)>,
+    /// Desired resources of all kinds, in a sweep of the whole environment; else nothing.
+    pub everything: Arc<Vec<(Address, Fields)>>,
     /// True on a run that follows an incomplete one: look harder for what an unknown outcome may have left behind.
     pub after_incomplete: bool,
 }

@@ -1,6 +1,7 @@
 //! Reading: every kind's sweep at once, and whose each thing is that came back.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
@@ -47,11 +48,14 @@ pub struct Owner {
 #[must_use]
 pub fn scope<W>(owner: &Owner, graph: &Graph<W>, kind: &Kind, after_incomplete: bool) -> Scope {
     let known = Facts::default();
-    let mine = graph.nodes().iter().filter(|node| node.kind.kind().name == kind.name);
+    let nodes = graph.nodes().iter();
+    let everything: Vec<_> = nodes.map(|node| (node.address.clone(), node.want(&known))).collect();
+    let mine = everything.iter().filter(|(address, _)| address.kind() == kind.name);
     Scope {
         environment: owner.environment.clone(),
         stack: owner.stack.clone(),
-        wanted: mine.map(|node| (node.address.clone(), node.want(&known))).collect(),
+        wanted: mine.cloned().collect(),
+        everything: Arc::new(everything),
         after_incomplete,
     }
 }

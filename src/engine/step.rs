@@ -3,6 +3,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -139,6 +140,7 @@ impl<W> Work<'_, W> {
             environment: self.run.owner.environment.clone(),
             stack: self.run.owner.stack.clone(),
             wanted: want.map(|want| (self.step.address.clone(), want.clone())).into_iter().collect(),
+            everything: Arc::default(),
             after_incomplete: true,
         }
     }

@@ -15,18 +15,19 @@ pub async fn pause(time: Duration) {
     tokio::time::sleep(time).await;
 }
 
-/// The pause before the next look at something that usually takes `usual`, `elapsed` after it began: long at first, a
-/// hundredth of the usual time near the expected end, never under half a second or over five.
+/// The pause before the next look at something that usually takes `usual`, `elapsed` after it began. Before half the usual
+/// time: a quarter of what has passed, so that what is quick for once is seen soon, up to a quarter of a minute. Then a
+/// 150th of the usual time, and a fiftieth of what it is late by; never under half a second, nor over five from there on.
 #[must_use]
 pub fn next_look(usual: Duration, elapsed: Duration) -> Duration {
     const SHORTEST: Duration = Duration::from_millis(500);
     const LONGEST: Duration = Duration::from_secs(5);
-    const FIRST: Duration = Duration::from_secs(15);
+    const EARLY: Duration = Duration::from_secs(15);
     let near = usual / 2;
     if elapsed + SHORTEST < near {
-        near.saturating_sub(elapsed).min(FIRST)
+        (elapsed / 4).clamp(SHORTEST, EARLY).min(near.saturating_sub(elapsed))
     } else {
-        (usual / 150).clamp(SHORTEST, LONGEST)
+        (usual / 150).max(elapsed.saturating_sub(usual) / 50).clamp(SHORTEST, LONGEST)
     }
 }
 

@@ -69,8 +69,9 @@ pub fn nodes_and_addons(
     launch_template: (Value, Value, String),
 ) -> Ref<NodeGroup> {
     access(graph, spec, id, cluster, base);
-    // DaemonSets first: a node is Ready only once vpc-cni runs on it.
-    add_ons(graph, spec, id, cluster, pods, &[], |name| !addon::needs_nodes(name));
+    // All at once with the nodes: the CNI is ready before the first of them has booted, and a Deployment waits, DEGRADED,
+    // until one is Ready, which is some time before EKS calls the group ACTIVE.
+    add_ons(graph, spec, id, cluster, pods);
     let (template, version, instance_type) = launch_template;
     let group = graph.add(NodeGroup {
         cluster: cluster.name.clone(),
@@ -89,8 +90,6 @@ pub fn nodes_and_addons(
         tags: id.tags.clone(),
         after: network.egress.clone(),
     });
-    let after = [group.address().clone()];
-    add_ons(graph, spec, id, cluster, pods, &after, addon::needs_nodes);
     if let (spec::Identity::PodIdentity, Some(role)) = (spec.karpenter.identity, &pods.karpenter) {
         graph.add(PodIdentityAssociation {
             key: "karpenter".to_owned(),
@@ -111,10 +110,8 @@ fn add_ons(
     id: &Identity,
     cluster: &parts::ControlPlane,
     pods: &parts::PodRoles,
-    after: &[Address],
-    which: impl Fn(&str) -> bool,
 ) {
-    for (name, wanted) in spec.addons.iter().filter(|(name, _)| which(name)) {
+    for (name, wanted) in &spec.addons {
         let role = pods.addons.get(name);
         let account = addon::service_account(name);
         let (service_account_role, pod_identity) = match (wanted.identity, role, account) {
@@ -133,7 +130,6 @@ fn add_ons(
             service_account_role,
             pod_identity,
             tags: id.tags.clone(),
-            after: after.to_vec(),
         });
     }
 }

@@ -6,9 +6,10 @@ use super::record::{Record, State, recorded};
 use super::{Halt, Look, Looked, World, look};
 use crate::cloud::{Lock, lock_key};
 use crate::config::Loaded;
-use crate::engine::{Action, Change, Event, Outcome, Plan, Step, Stop, Value};
+use crate::engine::{Action, Change, Class, Cx, Event, Gate as _, Ready, Stop, Value};
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
+use crate::resources;
 
 /// How a destroy went.
 #[derive(Debug)]
@@ -61,7 +62,7 @@ pub async fn destroy(
         return Err(Halt::new(Exit::PlanChanged, problem));
     }
     let lock = lock(world, &looked, "destroy", approval.no_lock).await?;
-    let ended = Box::pin(under_lock(loaded, world, ask, &lock, looked, sink, stop)).await;
+    let ended = Box::pin(under_lock(world, &lock, looked, sink, stop)).await;
     let _ = lock.release().await;
     world.close()?;
     if let (Ok(destroyed), Some(store)) = (&ended, &world.store)
@@ -74,11 +75,9 @@ pub async fn destroy(
 }
 
 async fn under_lock(
-    loaded: &Loaded,
     world: &World,
-    ask: Look<'_>,
     lock: &Lock,
-    mut looked: Looked,
+    looked: Looked,
     sink: &dyn Fn(&Event),
     stop: &Stop,
 ) -> Result<Destroyed, Halt> {
@@ -102,37 +101,40 @@ async fn under_lock(
         record.write(store).await?;
     }
     let approval = format!("{} {nonce}", looked.digest);
-    let mut unlocked = Outcome::default();
-    if let Some(plan) = unprotect(&looked.plan) {
-        unlocked = execute(world, &looked, &plan, &approval, lock, sink, stop).await;
-        if !unlocked.complete() {
-            let applied = Applied { looked, outcome: unlocked };
-            return Ok(Destroyed { applied, leftovers: Vec::new(), kept: Vec::new() });
-        }
-        looked = look(loaded, Some(world), ask).await?;
-    }
-    let mut outcome = execute(world, &looked, &looked.plan, &approval, lock, sink, stop).await;
-    outcome.took += unlocked.took;
-    outcome.reports.splice(0..0, unlocked.reports);
-    outcome.critical_path.splice(0..0, unlocked.critical_path);
+    unprotect(world, &looked, lock).await?;
+    let outcome = execute(world, &looked, &looked.plan, &approval, lock, sink, stop).await;
     let (leftovers, kept) = if outcome.complete() { audit(world, &looked).await? } else { (Vec::new(), Vec::new()) };
     Ok(Destroyed { applied: Applied { looked, outcome }, leftovers, kept })
 }
 
-/// A plan that switches the cluster's deletion protection off, if it is on: EKS refuses the delete otherwise.
-fn unprotect(plan: &Plan) -> Option<Plan> {
+/// Asks for the cluster's deletion protection to be switched off, if it is on: EKS refuses the delete otherwise, and who may
+/// not do this must not begin at the other end. The update takes its time while the node groups go; the cluster's own delete
+/// waits for it, and asks again where EKS could not take it now.
+async fn unprotect(world: &World, looked: &Looked, lock: &Lock) -> Result<(), Halt> {
     const FIELD: &str = "deletionProtection";
-    let step = plan.steps.iter().find(|step| step.kind == "cluster" && step.action == Action::Delete)?;
-    let live = step.live.as_ref()?;
-    let on = live.fields.get(FIELD)?;
-    if on.as_text() != Some("true") {
-        return None;
+    let steps = &looked.plan.steps;
+    let Some(step) = steps.iter().find(|step| step.kind == "cluster" && step.action == Action::Delete) else {
+        return Ok(());
+    };
+    let (Some(live), Some(kind)) = (&step.live, resources::kind_of(&step.kind)) else { return Ok(()) };
+    if live.text(FIELD) != "true" || live.ready != Ready::Yes {
+        return Ok(());
     }
     let off = Value::text("false");
+    let change = Change { field: FIELD.to_owned(), before: live.fields.get(FIELD).cloned(), after: Some(off.clone()) };
     let mut want = live.fields.clone();
-    want.insert(FIELD.to_owned(), off.clone());
-    let change = Change { field: FIELD.to_owned(), before: Some(on.clone()), after: Some(off) };
-    let step =
-        Step { action: Action::Update, changes: vec![change], want: Some(want), needs: Vec::new(), ..step.clone() };
-    Some(Plan { steps: vec![step], ..plan.clone() })
+    want.insert(FIELD.to_owned(), off);
+    let cx = Cx {
+        address: step.address.clone(),
+        environment: looked.owner.environment.clone(),
+        stack: looked.owner.stack.clone(),
+        token: String::new(),
+    };
+    lock.check()?;
+    match kind.update(&world.cloud, &cx, live, &want, &[change]).await {
+        Err(failure) if !matches!(failure.class, Class::Passing | Class::Throttled | Class::Unknown | Class::Gone) => {
+            Err(failure.into())
+        }
+        _ => Ok(()),
+    }
 }

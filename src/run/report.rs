@@ -109,6 +109,7 @@ pub fn apply_report(verb: &'static str, applied: &Applied, problems: Vec<Problem
             start_ms: millis(report.start),
             end_ms: millis(report.end),
             calls: report.calls,
+            slack_ms: millis(report.slack),
             error: report.error.as_ref().map(|failure| Untrusted::new(failure.to_string())),
             critical: outcome.critical_path.iter().any(|(address, _)| *address == report.address),
         })

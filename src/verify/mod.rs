@@ -81,7 +81,13 @@ pub async fn aws(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<Vec<Check>
 
 /// The scope of reads by id.
 fn scope(id: &Identity) -> Scope {
-    Scope { environment: id.environment.clone(), stack: id.stack.clone(), wanted: Vec::new(), after_incomplete: false }
+    Scope {
+        environment: id.environment.clone(),
+        stack: id.stack.clone(),
+        wanted: Vec::new(),
+        everything: std::sync::Arc::default(),
+        after_incomplete: false,
+    }
 }
 
 /// Whether a thing is there and ready, with AWS's words for it.

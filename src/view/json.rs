@@ -320,6 +320,7 @@ struct Step<'a> {
     start_s: Json,
     end_s: Json,
     calls: u64,
+    slack_s: Json,
     error: Option<&'a str>,
     critical: bool,
 }
@@ -338,6 +339,7 @@ pub fn apply(report: &ApplyReport) -> String {
         start_s: seconds(step.start_ms),
         end_s: seconds(step.end_ms),
         calls: step.calls,
+        slack_s: seconds(step.slack_ms),
         error: step.error.as_ref().map(super::Untrusted::raw),
         critical: step.critical,
     });

@@ -271,6 +271,8 @@ pub struct Step {
     pub end_ms: u64,
     /// API calls.
     pub calls: u64,
+    /// How much longer it could have taken without making the run longer, in milliseconds.
+    pub slack_ms: u64,
     /// Why it failed.
     pub error: Option<Untrusted>,
     /// Whether it is on the critical path.

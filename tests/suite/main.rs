@@ -6,10 +6,12 @@
 //! | `common.rs` | a region in virtual time, an environment, a run |
 //! | `authz.rs` | what the kinds declare is enough for a role, and hardly more |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
+//! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
 mod authz;
 mod bill;
 mod common;
 mod destroy;
+mod speed;
 mod whole;

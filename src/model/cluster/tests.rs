@@ -67,11 +67,11 @@ fn needs(graph: &Graph<Cloud>, address: &str) -> Vec<String> {
 }
 
 #[test]
-fn everything_in_the_cluster_waits_for_it_and_deployments_for_nodes() {
+fn everything_in_the_cluster_waits_for_it_and_for_nothing_else() {
     let graph = graph(&spec());
     assert_eq!(needs(&graph, "cluster/addon/vpc-cni"), ["cluster/cluster"]);
     assert_eq!(needs(&graph, "cluster/node-group/system"), ["cluster/cluster"]);
-    assert_eq!(needs(&graph, "cluster/addon/coredns"), ["cluster/cluster", "cluster/node-group/system"]);
+    assert_eq!(needs(&graph, "cluster/addon/coredns"), ["cluster/cluster"]);
     assert_eq!(needs(&graph, "cluster/pod-identity-association/karpenter"), ["cluster/cluster"]);
     assert_eq!(needs(&graph, "cluster/access-entry/karpenter-node"), ["cluster/cluster"]);
 }

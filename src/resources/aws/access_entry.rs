@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eks::types as sdk;
-use futures_util::future::{join, join_all, try_join_all};
+use futures_util::future::{join_all, try_join_all};
 
 use super::eks;
 use crate::cloud::{Cloud, failed, gone_is_none};
@@ -207,26 +207,23 @@ fn made_by_eks(live: &Live, environment: &str) -> bool {
 
 async fn find(cloud: &Cloud, id: &str) -> Read<Option<Live>> {
     let (cluster, principal) = eks::split(id);
-    let describe = async {
-        let call = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
-        gone_is_none(call.send().await.map_err(failed("eks:DescribeAccessEntry")))
-    };
-    let associated = async {
+    let call = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
+    let entry = gone_is_none(call.send().await.map_err(failed("eks:DescribeAccessEntry")))?;
+    let Some(entry) = entry.and_then(|answer| answer.access_entry) else { return Ok(None) };
+    let mut associated = Vec::new();
+    // Only entries of type STANDARD can have access policies ("Create access entries", EKS user guide).
+    if entry.r#type().is_none_or(|kind| kind == "STANDARD") {
         let call = cloud.eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal);
         let mut pages = call.into_paginator().send();
-        let mut found = Vec::new();
         while let Some(page) = pages.next().await {
             match page.map_err(failed("eks:ListAssociatedAccessPolicies")) {
-                Ok(page) => found.extend(page.associated_access_policies.unwrap_or_default()),
+                Ok(page) => associated.extend(page.associated_access_policies.unwrap_or_default()),
                 Err(failure) if failure.class == Class::Gone => break,
                 Err(failure) => return Err(failure),
             }
         }
-        Ok(found)
-    };
-    let (entry, associated) = join(describe, associated).await;
-    let Some(entry) = entry?.and_then(|answer| answer.access_entry) else { return Ok(None) };
-    Ok(Some(live(&entry, &associated?)))
+    }
+    Ok(Some(live(&entry, &associated)))
 }
 
 fn live(entry: &sdk::AccessEntry, associated: &[sdk::AssociatedAccessPolicy]) -> Live {

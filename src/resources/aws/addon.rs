@@ -32,22 +32,6 @@ pub struct Addon {
     pub pod_identity: BTreeMap<String, Value>,
     /// Free tags.
     pub tags: BTreeMap<String, String>,
-    /// The node group, for add-ons whose pods need a node to become ready on.
-    pub after: Vec<Address>,
-}
-
-/// Whether an add-on is a Deployment: it stays DEGRADED until a node runs its pods, so it is created after the first one
-/// is Ready. DaemonSets (vpc-cni, kube-proxy, the Pod Identity agent) are ready without nodes, and nodes need them.
-#[must_use]
-pub fn needs_nodes(name: &str) -> bool {
-    !matches!(
-        name,
-        "vpc-cni"
-            | "kube-proxy"
-            | "eks-pod-identity-agent"
-            | "eks-node-monitoring-agent"
-            | "aws-secrets-store-csi-driver-provider"
-    )
 }
 
 /// The service account of an add-on that has AWS permissions. Source: EKS User Guide, "AWS add-ons" (each add-on's
@@ -173,7 +157,8 @@ impl Resource for Addon {
         custody: Custody::Owned,
         // vpc-cni and the agent 24 to 35 s, kube-proxy about 25 s, coredns with nodes up 14 to 34 s (public Terraform logs).
         patience: Patience::secs(30, 45, 30, 1200),
-        docs: "Cluster software that EKS installs and updates. Created with resolveConflicts NONE (the cluster starts \
+        docs: "Cluster software that EKS installs and updates. A Deployment is DEGRADED until a node runs its pods, and \
+               EKS gives it 20 minutes; it is created along with the node group, which takes three. Created with resolveConflicts NONE (the cluster starts \
                without self-managed copies, so there is nothing to overwrite), updated with PRESERVE, which keeps \
                what people changed in the cluster. Deployments tolerate the system nodes' taint. Source: Amazon EKS API \
                Reference, CreateAddon, UpdateAddon; EKS User Guide, \"Amazon EKS add-ons\".",
@@ -201,10 +186,6 @@ impl Resource for Addon {
             want.insert("podIdentity".to_owned(), Value::Map(self.pod_identity.clone()));
         }
         want
-    }
-
-    fn after(&self) -> Vec<Address> {
-        self.after.clone()
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

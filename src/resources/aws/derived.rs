@@ -80,6 +80,7 @@ mod tests {
             environment: environment.to_owned(),
             stack: "0123456789abcdef".to_owned(),
             wanted: vec![(Address::single("interruption", "sqs-queue"), fields([("name", Some(Value::text(wanted)))]))],
+            everything: std::sync::Arc::default(),
             after_incomplete: false,
         }
     }

@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::{self, DomainType, ResourceType};
 use futures_util::future::try_join;
 
 use super::ec2_common::{fields, gone_is_done, id_of, is_of, live, ours, retag, tagged};
+use super::nat_gateway;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::cost::{Line, Rates, lines};
 use crate::engine::{
@@ -68,11 +69,7 @@ impl Resource for Eip {
             let call = world.ec2.describe_addresses().filters(ours(scope)).send().await;
             call.map_err(failed(DESCRIBE))
         };
-        let gateways = async {
-            let call = world.ec2.describe_nat_gateways().filter(ours(scope)).into_paginator().items().send();
-            call.collect::<Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeNatGateways"))
-        };
-        let (found, gateways) = try_join(addresses, gateways).await?;
+        let (found, gateways) = try_join(addresses, nat_gateway::all_of(world, scope)).await?;
         let served: BTreeSet<&str> = gateways
             .iter()
             .flat_map(types::NatGateway::nat_gateway_addresses)

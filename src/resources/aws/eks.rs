@@ -8,15 +8,26 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_eks::types::Cluster;
-use futures_util::future::{join, try_join_all};
+use futures_util::future::{FutureExt as _, join, try_join_all};
 
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{Change, Class, Cx, Failure, Fields, Live, Read, Scope, TAG_ENVIRONMENT, TAG_STACK, Value};
 
 /// One cluster by name.
 pub(super) async fn describe(cloud: &Cloud, name: &str) -> Read<Option<Cluster>> {
-    let answer = cloud.eks.describe_cluster().name(name).send().await.map_err(failed("eks:DescribeCluster"));
+    described(cloud.eks.describe_cluster().name(name)).await
+}
+
+async fn described(call: DescribeCluster) -> Read<Option<Cluster>> {
+    let answer = call.send().await.map_err(failed("eks:DescribeCluster"));
     Ok(gone_is_none(answer)?.and_then(|answer| answer.cluster))
+}
+
+type DescribeCluster = aws_sdk_eks::operation::describe_cluster::builders::DescribeClusterFluentBuilder;
+
+/// The same in a sweep: all kinds of EKS ask at once, and share one answer.
+async fn describe_once(cloud: &Cloud, name: &str) -> Read<Option<Cluster>> {
+    cloud.clusters.join(name, || described(cloud.eks.describe_cluster().name(name)).boxed()).await
 }
 
 /// The names of all clusters of the account and region.
@@ -43,7 +54,7 @@ pub(super) fn wanted_texts<'a>(scope: &'a Scope, field: &str) -> Vec<&'a str> {
 
 /// The clusters of these names, and where none of them is ours, those of ours under any other name.
 pub(super) async fn clusters(cloud: &Cloud, scope: &Scope, names: &[&str]) -> Read<Vec<Cluster>> {
-    let found = try_join_all(names.iter().map(|name| describe(cloud, name))).await?;
+    let found = try_join_all(names.iter().map(|name| describe_once(cloud, name))).await?;
     let mut found: Vec<_> = found.into_iter().flatten().collect();
     if scope.after_incomplete || !found.iter().any(|cluster| ours(cluster.tags(), scope)) {
         let others = cluster_names(cloud).await?;
@@ -64,9 +75,14 @@ pub(super) async fn children<T, L>(
 where
     L: Future<Output = Read<Vec<T>>>,
 {
-    let names = wanted_texts(scope, "clusterName");
+    let mut names = wanted_texts(scope, "clusterName");
+    if names.is_empty() {
+        // None of this kind is wanted; what there is would be in the cluster that others are in.
+        let others = scope.everything.iter().filter_map(|(_, fields)| fields.get("clusterName")?.as_text());
+        names = others.collect::<BTreeSet<_>>().into_iter().collect();
+    }
     if let [name] = names.as_slice() {
-        let (cluster, listed) = join(describe(cloud, name), list((*name).to_owned())).await;
+        let (cluster, listed) = join(describe_once(cloud, name), list((*name).to_owned())).await;
         if cluster?.is_some_and(|cluster| ours(cluster.tags(), scope)) {
             let listed = gone_is_none(listed)?.unwrap_or_default();
             return Ok(vec![((*name).to_owned(), listed)]);

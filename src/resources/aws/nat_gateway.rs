@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{self, ConnectivityType, NatGatewayState, ResourceType};
+use futures_util::future::FutureExt as _;
 
 use super::ec2_common::{fields, filter, gone_is_done, id_of, is_of, live, ours, retag, tag_map, tagged, text};
 use crate::cloud::{Cloud, failed, gone_is_none};
@@ -80,9 +81,7 @@ impl Resource for NatGateway {
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
         // Deleted ones stay visible for about an hour.
-        let states = filter("state", ["pending", "failed", "available", "deleting"]);
-        let call = world.ec2.describe_nat_gateways().filter(ours(scope)).filter(states).into_paginator().items().send();
-        let found: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed(DESCRIBE))?;
+        let found = all_of(world, scope).await?;
         let each = found.iter().filter_map(|gateway| as_live(gateway).transpose()).collect::<Read<Vec<_>>>()?;
         let mut each: Vec<_> = each.into_iter().filter(|live| is_of(Self::KIND.name, &live.tags)).collect();
         attach(world, scope, &mut each).await?;
@@ -113,6 +112,15 @@ impl Resource for NatGateway {
         let call = world.ec2.delete_nat_gateway().nat_gateway_id(&live.id).send().await;
         gone_is_done(call.map_err(failed("ec2:DeleteNatGateway")))
     }
+}
+
+/// All that carry the environment's tag. Elastic IPs ask for them at the same moment.
+pub(super) async fn all_of(world: &Cloud, scope: &Scope) -> Read<Vec<types::NatGateway>> {
+    let start = || {
+        let call = world.ec2.describe_nat_gateways().filter(ours(scope)).into_paginator().items().send();
+        async { call.collect::<Result<_, _>>().await.map_err(failed(DESCRIBE)) }.boxed()
+    };
+    world.nat_gateways.join(&scope.environment, start).await
 }
 
 /// Route tables that are not the environment's and lead through one of these gateways would lose their way out.

@@ -9,6 +9,7 @@ use super::ec2_common::{
     changed, difference, fields, filter, gone_is_done, id_of, is_of, live, not_known_yet, ours, retag, some_set,
     tagged, text, texts,
 };
+use super::subnet;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Resource,
@@ -84,11 +85,7 @@ impl Resource for RouteTable {
             let call = world.ec2.describe_route_tables().filters(ours(scope)).into_paginator().items().send();
             call.collect::<Result<Vec<_>, _>>().await.map_err(failed(DESCRIBE))
         };
-        let subnets = async {
-            let call = world.ec2.describe_subnets().filters(ours(scope)).into_paginator().items().send();
-            call.collect::<Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeSubnets"))
-        };
-        let (tables, subnets) = try_join(tables, subnets).await?;
+        let (tables, subnets) = try_join(tables, subnet::all_of(world, scope)).await?;
         let subnets: BTreeSet<&str> = subnets.iter().filter_map(types::Subnet::subnet_id).collect();
         let each = tables.iter().map(|table| as_live(table, Some(&subnets))).collect::<Read<Vec<_>>>()?;
         Ok(each.into_iter().filter(|live| is_of(Self::KIND.name, &live.tags)).collect())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{self, AttributeBooleanValue, ResourceType, SubnetState};
+use futures_util::future::FutureExt as _;
 
 use super::ec2_common::{
     changed, fields, filter, gone_is_done, half_made, id_of, is_of, live, ours, retag, set_tags, stand_for, tag_map,
@@ -93,8 +94,7 @@ impl Resource for Subnet {
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
-        let call = world.ec2.describe_subnets().filters(ours(scope)).into_paginator().items().send();
-        let found: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed(DESCRIBE))?;
+        let found = all_of(world, scope).await?;
         let each = found.iter().map(as_live).collect::<Read<Vec<_>>>()?;
         Ok(each.into_iter().filter(|live| is_of(Self::KIND.name, &live.tags)).collect())
     }
@@ -160,6 +160,15 @@ async fn map_public_ip(world: &Cloud, id: &str, on: bool) -> Result<(), Failure>
     let call = world.ec2.modify_subnet_attribute().subnet_id(id).map_public_ip_on_launch(flag);
     call.send().await.map_err(failed(MODIFY))?;
     Ok(())
+}
+
+/// All that carry the environment's tag. Route tables ask for them at the same moment.
+pub(super) async fn all_of(world: &Cloud, scope: &Scope) -> Read<Vec<types::Subnet>> {
+    let start = || {
+        let call = world.ec2.describe_subnets().filters(ours(scope)).into_paginator().items().send();
+        async { call.collect::<Result<_, _>>().await.map_err(failed(DESCRIBE)) }.boxed()
+    };
+    world.subnets.join(&scope.environment, start).await
 }
 
 async fn one(world: &Cloud, id: &str) -> Read<Option<types::Subnet>> {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::clip;
 use crate::view::errors::{self, paint, painted};
-use crate::view::report::{ApplyReport, DriftReport, Left, Outcome, OutputReport, OutputValue, VerifyReport};
+use crate::view::report::{ApplyReport, DriftReport, Left, Outcome, OutputReport, OutputValue, Step, VerifyReport};
 use crate::view::text::{bounded, visible};
 use crate::view::{Style, fields, number};
 
@@ -62,6 +62,11 @@ pub fn apply(report: &ApplyReport, style: Style) -> String {
             let _ = writeln!(out, "  {}{line}", if index == 0 { "" } else { "| " });
         }
     }
+    if let Some(line) = beside(report) {
+        for (index, line) in super::wrap(&line, style.width.saturating_sub(4)).into_iter().enumerate() {
+            let _ = writeln!(out, "  {}{line}", if index == 0 { "" } else { "| " });
+        }
+    }
     left(&mut out, "! left over", &report.leftovers, paint::YELLOW, style);
     left(&mut out, "i kept     ", &report.kept, paint::CYAN, style);
     if !report.problems.is_empty() {
@@ -69,6 +74,20 @@ pub fn apply(report: &ApplyReport, style: Style) -> String {
         out.push_str(&errors::problems(&report.problems, style));
     }
     out
+}
+
+/// The long steps beside the chain that came nearest to being on it, each with how much longer it could have taken.
+fn beside(report: &ApplyReport) -> Option<String> {
+    let long = |step: &&Step| !step.critical && step.error.is_none() && step.end_ms >= step.start_ms + 10_000;
+    let mut steps: Vec<&Step> = report.steps.iter().filter(long).collect();
+    steps.sort_by_key(|step| step.slack_ms);
+    let parts = steps.iter().take(3).map(|step| {
+        let took = number::clock((step.end_ms - step.start_ms) / 1000);
+        let slack = number::clock(step.slack_ms / 1000);
+        format!("{} {took} (slack {slack})", visible(fields::short(step.address.as_str())))
+    });
+    let parts: Vec<_> = parts.collect();
+    (!parts.is_empty()).then(|| format!("beside it: {}", parts.join(", ")))
 }
 
 /// Elapsed over critical path, with two digits; the integer arithmetic keeps it the same everywhere.

@@ -12,7 +12,6 @@ fn addon(version: &str) -> Addon {
         service_account_role: None,
         pod_identity: BTreeMap::new(),
         tags: BTreeMap::new(),
-        after: Vec::new(),
     }
 }
 
@@ -79,10 +78,4 @@ fn degraded_passes_and_a_failed_create_does_not() {
     );
     assert!(matches!(state(sdk::AddonStatus::CreateFailed), Ready::Never(_)));
     assert_eq!(state(sdk::AddonStatus::UpdateFailed), Ready::Yes);
-}
-
-#[test]
-fn daemon_sets_do_not_wait_for_nodes() {
-    assert!(["vpc-cni", "kube-proxy", "eks-pod-identity-agent"].iter().all(|name| !needs_nodes(name)));
-    assert!(["coredns", "metrics-server", "aws-ebs-csi-driver"].iter().all(|name| needs_nodes(name)));
 }

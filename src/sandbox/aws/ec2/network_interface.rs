@@ -203,6 +203,7 @@ pub fn remove_cluster(here: &mut Here<'_>, cluster: &str) {
         .map(|(id, interface)| (id.clone(), interface.clone()))
         .collect();
     for (id, interface) in going {
+        here.region.ec2.departed.entry(id.clone()).or_default().push(format!("-cluster:{cluster}"));
         end(here, &id, &interface);
     }
 }

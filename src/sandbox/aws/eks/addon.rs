@@ -119,10 +119,25 @@ fn create(here: &mut Here<'_>, params: &Json) -> Answer {
     if let Some(cluster) = here.region.eks.clusters.get_mut(&cluster_name) {
         cluster.addons.insert(name.clone(), addon);
     }
-    here.span(format!("addon:{cluster_name}/{name}"), [format!("cluster:{cluster_name}")], earliest);
+    let after = span_needs(here, &cluster_name, &name);
+    here.span(format!("addon:{cluster_name}/{name}"), after, earliest);
     later(here, earliest, &cluster_name, What::AddonCheck(name.clone()));
     later(here, limit, &cluster_name, What::AddonTimeout(name));
     Ok(json!({ "addon": body }))
+}
+
+/// What an add-on's span stands on: the cluster, the roles of its pods, and nodes where it has replicas.
+fn span_needs(here: &Here<'_>, cluster_name: &str, name: &str) -> Vec<String> {
+    let mut needs = vec![format!("cluster:{cluster_name}")];
+    let Some(cluster) = here.region.eks.clusters.get(cluster_name) else { return needs };
+    let Some(addon) = cluster.addons.get(name) else { return needs };
+    let owned = cluster.associations.values().filter(|one| one.body["ownerArn"] == addon.body["addonArn"]);
+    needs.extend(owned.map(|one| text(&one.body, "roleArn").to_owned()));
+    needs.extend(addon.body["serviceAccountRoleArn"].as_str().map(str::to_owned));
+    if row_of(name).is_some_and(|row| row.replicas) {
+        needs.extend(cluster.groups.keys().map(|group| format!("nodes:{cluster_name}/{group}")));
+    }
+    needs
 }
 
 fn conflicts(params: &Json) -> Result<(), Fault> {
@@ -203,6 +218,10 @@ pub(super) fn nodes_changed(here: &mut Here<'_>, cluster_name: &str) {
                 here.region.eks.clusters.get_mut(cluster_name).and_then(|cluster| cluster.addons.get_mut(&name))
         {
             addon.earliest = addon.earliest.max(at);
+            let ready = addon.earliest;
+            // Only from here on the pods have somewhere to be: the span begins anew.
+            let after = span_needs(here, cluster_name, &name);
+            here.span(format!("addon:{cluster_name}/{name}"), after, ready);
         }
         later(here, at, cluster_name, What::AddonCheck(name));
     }

@@ -265,11 +265,16 @@ fn delete(here: &mut Here<'_>, params: &Json) -> Answer {
     }
     cluster.body["status"] = json!("DELETING");
     let body = cluster.body.clone();
+    // Its own updates had to be over, the one that ended the protection among them, and its node groups gone.
+    let own = cluster.updates.iter().filter(|update| update.group.is_empty() && update.addon.is_empty());
+    let mut after: Vec<String> = own.map(|update| format!("update:{}", text(&update.body, "id"))).collect();
+    let groups = format!("-nodegroup:{name}/");
+    after.extend(here.spans.iter().map(|span| &span.id).filter(|id| id.starts_with(&groups)).cloned());
     let gone = here.due(69.0, 228.0);
     // The control plane's last words: some seconds before its end.
     let last = here.now + (gone - here.now) * 3 / 4;
     here.region.eks.due.retain(|event| event.cluster != name);
-    here.span(format!("-cluster:{name}"), [], gone);
+    here.span(format!("-cluster:{name}"), after, gone);
     later(here, last, &name, What::ClusterLogs);
     later(here, gone, &name, What::ClusterGone);
     Ok(json!({ "cluster": body }))

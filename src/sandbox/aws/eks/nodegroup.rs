@@ -243,12 +243,14 @@ fn create(here: &mut Here<'_>, params: &Json) -> Answer {
         cluster.groups.insert(name.clone(), group);
     }
     access::for_nodes(here, &cluster_name);
-    let mut after = subnet_ids;
+    let mut after = outside::ways_out(here, &subnet_ids);
+    after.extend(subnet_ids);
     after.extend([format!("cluster:{cluster_name}"), node_role.to_owned()]);
     after.extend(template.map(|template| template.id));
-    here.span(format!("nodegroup:{cluster_name}/{name}"), after, ready);
-    // Instances start in the first quarter, and the last eighth is EKS's own checks.
+    // Instances start in the first quarter, and the last eighth is EKS's own checks: pods run on the nodes before.
     let wait = ready - here.now;
+    here.span(format!("nodes:{cluster_name}/{name}"), after.clone(), here.now + wait * 7 / 8);
+    here.span(format!("nodegroup:{cluster_name}/{name}"), after, ready);
     later(here, here.now + wait / 5, &cluster_name, What::GroupLaunch(name.clone()));
     later(here, here.now + wait * 7 / 8, &cluster_name, What::NodesJoin(name.clone()));
     later(here, ready, &cluster_name, What::GroupActive(name));
@@ -400,9 +402,11 @@ fn delete(here: &mut Here<'_>, params: &Json) -> Answer {
     group.body["status"] = json!("DELETING");
     let body = group.body.clone();
     let ready = here.due(120.0, 252.0);
+    let span = format!("-nodegroup:{cluster_name}/{name}");
+    outside::leans_on(here, &texts(&body, "subnets"), &span);
     let own = |what: &What| matches!(what, What::GroupLaunch(one) | What::NodesJoin(one) | What::GroupActive(one) if *one == name);
     here.region.eks.due.retain(|event| event.cluster != cluster_name || !own(&event.what));
-    here.span(format!("-nodegroup:{cluster_name}/{name}"), [], ready);
+    here.span(span, [], ready);
     later(here, ready, &cluster_name, What::GroupGone(name));
     Ok(json!({ "nodegroup": body }))
 }
@@ -413,6 +417,10 @@ pub(super) fn gone(here: &mut Here<'_>, cluster: &str, name: &str) {
     let Some(group) = of.groups.remove(name) else { return };
     of.updates.retain(|update| update.group != name);
     let ids: Vec<String> = group.nodes.into_iter().map(|node| node.instance).collect();
+    for id in &ids {
+        let span = format!("-nodegroup:{cluster}/{name}");
+        here.region.ec2.departed.entry(id.clone()).or_default().push(span);
+    }
     outside::terminate_nodes(here, &ids);
     if !group.scaling.is_empty() {
         outside::remove_scaling(here, &group.scaling);

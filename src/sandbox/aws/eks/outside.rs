@@ -105,6 +105,26 @@ pub(super) fn reaches_out(here: &Here<'_>, subnet: &str) -> bool {
     out || state.endpoints.values().any(|endpoint| endpoint.vpc == *vpc && endpoint.kind == "Interface")
 }
 
+/// The spans through which instances of these subnets reach out: the routes of their tables to gateways, and those.
+pub(super) fn ways_out(here: &Here<'_>, subnets: &[String]) -> Vec<String> {
+    let tables = here.region.ec2.route_tables.iter().filter(|(_, table)| {
+        let mut associated = table.associations.values().flatten();
+        associated.any(|subnet| subnets.contains(subnet))
+    });
+    let routes = tables.flat_map(|(id, table)| table.routes.iter().map(move |route| (id, route)));
+    let out = routes.filter(|(_, route)| route.target.starts_with("nat-") || route.target.starts_with("igw-"));
+    out.flat_map(|(id, route)| [format!("{id}/{}", route.destination), route.target.clone()]).collect()
+}
+
+/// Says that the end `span` of something in these subnets must be over before their NAT gateways can go without harm: EKS
+/// drains a group's nodes before it ends them ("Delete a managed node group from your cluster", user guide), and a node
+/// that cannot reach the API server cannot be drained.
+pub(super) fn leans_on(here: &mut Here<'_>, subnets: &[String], span: &str) {
+    for target in ways_out(here, subnets).into_iter().filter(|way| way.starts_with("nat-")) {
+        here.region.ec2.departed.entry(target).or_default().push(span.to_owned());
+    }
+}
+
 /// Checks that security groups exist in the VPC.
 pub(super) fn check_security_groups(here: &Here<'_>, ids: &[String], vpc: &str) -> Result<(), Fault> {
     let groups = &here.region.ec2.security_groups;
