@@ -6,4 +6,5 @@
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
 mod common;
+mod contract;
 mod whole;
