@@ -76,7 +76,7 @@ pub(super) async fn first_look(
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
-    let loaded = common.load(&args.environment)?;
+    let loaded = Common::load(&args.environment)?;
     let world = common.world(&loaded).await?;
     let looked = first_look(&loaded, &world, Verb::Apply, &args.acknowledge).await?;
     show(say, &looked, &world);

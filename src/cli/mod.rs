@@ -102,7 +102,7 @@ pub fn main() -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            say.trouble(&error.to_string());
+            Say::trouble(&error.to_string());
             return Exit::Failed.into();
         }
     };
@@ -119,9 +119,9 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Destroy(args) => destroy::run(common, args, say).await,
         Verb::Drift(args) => drift::run(common, args, say).await,
         Verb::Cost(args) => cost::run(common, args, say).await,
-        Verb::Check(args) => check::run(common, args, say),
+        Verb::Check(args) => Ok(check::run(args, say)),
         Verb::Output(args) => output::run(common, args, say).await,
-        Verb::Graph(args) => graph::run(common, args, say),
+        Verb::Graph(args) => graph::run(args, say),
         Verb::Unlock(args) => unlock::run(common, args, say).await,
         Verb::Sandbox(verb) => sandbox::run(common, verb, say).await,
         Verb::ImportConfig(args) => files::import(args, say),

@@ -33,7 +33,7 @@ impl Say {
         match out::result(text) {
             Ok(()) => Exit::Done,
             Err(error) => {
-                self.trouble(&error.to_string());
+                Self::trouble(&error.to_string());
                 Exit::Failed
             }
         }
@@ -66,7 +66,7 @@ impl Say {
     }
 
     /// Something that must be seen.
-    pub(super) fn trouble(&self, text: &str) {
+    pub(super) fn trouble(text: &str) {
         let _ = out::aside(&format!("rem-ci: {text}\n"));
     }
 

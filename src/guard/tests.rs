@@ -27,6 +27,7 @@ fn step(address: &str, action: Action, changes: Vec<Change>) -> Step {
         want: None,
         live: Some(Live::new("x")),
         needs: Vec::new(),
+        moves: Vec::new(),
         orphan: false,
     }
 }

@@ -78,8 +78,9 @@ pub async fn destroy(
         return Err(Halt::new(Exit::PlanChanged, problem));
     }
     let lock = lock(world, &looked, "destroy", approval.no_lock).await?;
-    let ended = under_lock(loaded, world, ask, &lock, looked, sink, stop).await;
+    let ended = Box::pin(under_lock(loaded, world, ask, &lock, looked, sink, stop)).await;
     let _ = lock.release().await;
+    world.close()?;
     if let (Ok(destroyed), Some(store)) = (&ended, &world.store)
         && destroyed.exit() == Exit::Done
     {

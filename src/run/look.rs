@@ -75,7 +75,7 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
     let owner = Owner { environment: spec.name.clone(), stack: id.stack.clone() };
     let graph = model::build(&spec);
     let (snapshot, unread, reads) = match world {
-        Some(world) => snapshot(world, &spec, &graph, &owner, ask.after_incomplete).await?,
+        Some(world) => Box::pin(snapshot(world, &spec, &graph, &owner, ask.after_incomplete)).await?,
         None => (Snapshot { facts: facts::offline(&spec), ..Snapshot::default() }, Vec::new(), Reads::default()),
     };
     let plan = match ask.verb {
@@ -165,7 +165,7 @@ fn needed(
     let mut known = offered.facts.clone();
     for swept in kinds.values() {
         if let Swept::Known(found) = swept {
-            found.iter().for_each(|live| known.0.extend(live.facts.clone()));
+            known.0.extend(found.iter().flat_map(|live| live.facts.clone()));
         }
     }
     let pending = |fields: &Fields| {

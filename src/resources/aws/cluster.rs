@@ -140,6 +140,11 @@ impl Resource for Cluster {
         self.after.clone()
     }
 
+    /// Nodes and add-ons follow the control plane, never the other way round.
+    fn moves(changes: &[Change]) -> &'static [&'static str] {
+        if changes.iter().any(|change| change.field == "version") { &["version"] } else { &[] }
+    }
+
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
         let names = eks::wanted_texts(scope, "name");
         let found = eks::clusters(cloud, scope, &names).await?;

@@ -128,6 +128,11 @@ impl Resource for LaunchTemplate {
         ])
     }
 
+    fn moves(changes: &[Change]) -> &'static [&'static str] {
+        let content = changes.iter().any(|change| CONTENT.contains(&change.field.as_str()));
+        if content { &["version", "content"] } else { &[] }
+    }
+
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
         let call = world.ec2.describe_launch_templates().filters(ours(scope)).into_paginator().items().send();
         let found: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed(DESCRIBE))?;
