@@ -29,6 +29,7 @@ impl Say {
     }
 
     /// A result.
+    #[expect(clippy::unused_self, reason = "verbs speak through what they were given")]
     pub(super) fn result(&self, text: &str) -> Exit {
         match out::result(text) {
             Ok(()) => Exit::Done,
