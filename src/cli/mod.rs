@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _, Subcommand};
 
 pub use args::{Color, Common, Format};
+pub use explain::codes;
 use say::Say;
 
 use crate::problem::Exit;

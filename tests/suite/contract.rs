@@ -55,7 +55,7 @@ async fn end(loaded: &Loaded, world: &World) {
     assert_eq!(destroyed.leftovers, []);
 }
 
-/// `EC2`'s `RunInstances` of an IAM action list, as far as it is a call of ours.
+/// `(service, operation)` of a line.
 fn operation(line: &str) -> (String, String) {
     let line: serde_json::Value = serde_json::from_str(line).expect("a line");
     let text = |key: &str| line[key].as_str().expect("text").to_owned();
@@ -80,6 +80,12 @@ fn requests_are_written_down() {
         let world = World::simulated(region.sandbox.clone(), region.clock, &one.spec, None);
         let bucket = one.spec.state.as_ref().expect("a bucket").bucket.clone();
         world.cloud.s3.create_bucket().bucket(bucket).send().await.expect("a bucket");
+        // Whom the access entries are for is somebody else's to make.
+        for name in ["sre", "dev", "ops", "night"] {
+            let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"123456789012"},"Action":"sts:AssumeRole"}]}"#;
+            let call = world.cloud.iam.create_role().role_name(name).assume_role_policy_document(trust);
+            call.send().await.expect("a role");
+        }
         converge(&one, &world).await;
         converge(&two, &world).await;
         end(&two, &world).await;

@@ -5,6 +5,9 @@
 //! | `common.rs` | a region in virtual time, an environment, a run |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
+mod architecture;
+mod cli;
 mod common;
 mod contract;
+mod moto;
 mod whole;
