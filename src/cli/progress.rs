@@ -82,6 +82,13 @@ pub(super) fn signals() -> Stop {
             _ = terminate.recv() => {}
         }
         told.tell();
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        // Whoever asks twice does not want to wait. What is half-made is found by the next run; a lease runs out.
+        #[expect(clippy::exit, reason = "the one place, on a second signal")]
+        std::process::exit(i32::from(crate::problem::Exit::Interrupted as u8));
     };
     crate::engine::wait::beside(listen);
     stop

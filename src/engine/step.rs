@@ -214,8 +214,7 @@ impl<W> Work<'_, W> {
                     match found {
                         Some((live, true)) => break live.id,
                         Some((_, false)) => {
-                            let text =
-                                format!("{} exists and is not ours: rem-ci adopt takes it over", self.step.address);
+                            let text = format!("{} exists and is not ours", self.step.address);
                             return Err(Failure { class: Class::Exists, message: text, ..why }.into());
                         }
                         None if why.class == Class::Unknown => {}

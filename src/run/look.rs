@@ -13,7 +13,7 @@ use crate::guard::{self, Verb};
 use crate::model::{self, Identity};
 use crate::problem::{Exit, Problem};
 use crate::resources::{self, facts};
-use crate::view::report::Reads;
+use crate::view::report::{Mode, Reads};
 
 /// What a verb wants to know.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +89,7 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
         verb: ask.verb,
         today,
         live: world.is_some(),
+        sandbox: world.is_some_and(|world| world.mode == Mode::Sandbox),
         place: &|path| loaded.places.at(path),
     };
     let mut acknowledged = spec.acknowledge.clone();
