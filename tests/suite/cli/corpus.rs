@@ -110,7 +110,8 @@ fn hostile_files_end_with_three_in_bounded_time() {
 fn links_and_folders_are_not_read() {
     let place = Place::new();
     place.write("secret", "name: hunter2\n");
-    std::os::unix::fs::symlink(place.path().join("secret"), place.path().join("environments/link.yaml")).expect("a link");
+    std::os::unix::fs::symlink(place.path().join("secret"), place.path().join("environments/link.yaml"))
+        .expect("a link");
     std::fs::create_dir(place.path().join("environments/folder.yaml")).expect("a folder");
     for name in ["link", "folder"] {
         let run = place.ends(3, &["check", name]);

@@ -15,7 +15,8 @@ fn json_is_one_document_and_progress_goes_to_stderr() {
     for word in ["nat-gateway", "created", "rem-dev"] {
         assert!(apply.err.contains(word), "no {word} in\n{}", apply.err);
     }
-    for (verb, format) in [("verify", "rem-ci/verify/v1"), ("drift", "rem-ci/"), ("cost", "rem-ci/"), ("output", "rem-ci/")]
+    for (verb, format) in
+        [("verify", "rem-ci/verify/v1"), ("drift", "rem-ci/"), ("cost", "rem-ci/"), ("output", "rem-ci/")]
     {
         let document = document(&place.ends(0, &[verb, "dev", "--sandbox", "--format", "json"]));
         assert!(document["format"].as_str().expect("a format").starts_with(format), "{verb}: {document}");
@@ -54,9 +55,11 @@ fn out_writes_the_result_to_a_file_and_onto_regular_files_only() {
     }
     std::os::unix::fs::symlink("plan.json", place.path().join("link")).expect("a link");
     place.ends(1, &["plan", "dev", "--offline", "--out", "link"]);
-    let left = place.path().read_dir().expect("the folder").filter(|file| {
-        file.as_ref().is_ok_and(|file| file.file_name().to_string_lossy().ends_with(".tmp"))
-    });
+    let left = place
+        .path()
+        .read_dir()
+        .expect("the folder")
+        .filter(|file| file.as_ref().is_ok_and(|file| file.file_name().to_string_lossy().ends_with(".tmp")));
     assert_eq!(left.count(), 0);
 }
 

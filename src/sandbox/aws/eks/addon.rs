@@ -257,10 +257,13 @@ fn update(here: &mut Here<'_>, params: &Json) -> Answer {
         said.push(("ConfigurationValues", values.to_owned()));
         patch.insert("configurationValues".to_owned(), json!(values));
     }
-    if let Some(arn) = params["serviceAccountRoleArn"].as_str() {
+    // "If you don't specify an existing IAM role, then the add-on uses the permissions assigned to the node IAM role"
+    // (UpdateAddon, Amazon EKS API reference): what is not said again goes.
+    let arn = params["serviceAccountRoleArn"].as_str();
+    if let Some(arn) = arn {
         said.push(("ServiceAccountRoleArn", arn.to_owned()));
-        patch.insert("serviceAccountRoleArn".to_owned(), json!(arn));
     }
+    patch.insert("serviceAccountRoleArn".to_owned(), json!(arn));
     if !params["podIdentityAssociations"].is_null() {
         let arn = text(&body, "addonArn").to_owned();
         pod_identity::drop_owned(here, &cluster_name, &arn);
