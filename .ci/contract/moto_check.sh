@@ -3,7 +3,7 @@
 #
 #   moto_check.sh COMMAND [ARGUMENT]...
 #
-# The command sees AWS_ENDPOINT_URL, AWS_REGION and credentials. Its exit code is this script's.
+# The command sees AWS_ENDPOINT_URL (and the same as REM_CI_MOTO_ENDPOINT), AWS_REGION and credentials. Its exit code is this script's.
 set -euo pipefail
 
 [ $# -ge 1 ] || { sed -n '2,6s/^# \{0,1\}//p' "$0"; exit 64; }
@@ -36,7 +36,7 @@ if [ -z "${ready:-}" ]; then
 fi
 
 status=0
-AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_REGION="${MOTO_REGION:-us-east-1}" AWS_ACCESS_KEY_ID=testing \
+REM_CI_MOTO_ENDPOINT="http://127.0.0.1:$port" AWS_ENDPOINT_URL="http://127.0.0.1:$port" AWS_REGION="${MOTO_REGION:-us-east-1}" AWS_ACCESS_KEY_ID=testing \
   AWS_SECRET_ACCESS_KEY=testing AWS_SESSION_TOKEN=testing AWS_EC2_METADATA_DISABLED=true \
   AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null "$@" || status=$?
 if [ "$status" -eq 0 ]; then echo "moto: 1 passed, 0 failed"; else echo "moto: 0 passed, 1 failed"; tail -20 "$log" >&2; fi

@@ -41,11 +41,12 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
         reports.push(DriftReport { baseline: Untrusted::new(baseline), plan: plan_report(&looked, world.mode) });
     }
     let style = say.style(Stream::Stdout);
-    let texts = reports.iter().map(|report| match say.format {
-        Format::Human => human::drift(report, style),
-        Format::Json => json::drift(report),
-        Format::Markdown => markdown::drift_issue(report, &markdown::CommentMeta::default(), markdown::SUMMARY_LIMIT),
+    let each = |text: &dyn Fn(&DriftReport) -> String| reports.iter().map(text).collect::<Vec<_>>().join("\n");
+    let meta = markdown::CommentMeta::default();
+    say.result(&match say.format {
+        Format::Human => each(&|report| human::drift(report, style)),
+        Format::Json => json::drifts(&reports),
+        Format::Markdown => each(&|report| markdown::drift_issue(report, &meta, markdown::SUMMARY_LIMIT)),
     });
-    say.result(&texts.collect::<Vec<_>>().join("\n"));
     Ok(if moved && args.detailed_exitcode { Exit::Changes } else { Exit::Done })
 }

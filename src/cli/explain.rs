@@ -16,7 +16,7 @@ pub(super) struct Args {
 
 /// Every code with its explanation.
 #[must_use]
-pub(super) fn codes() -> Vec<(&'static str, String)> {
+pub fn codes() -> Vec<(&'static str, String)> {
     let mut all: Vec<(&'static str, String)> =
         config::codes().iter().map(|doc| (doc.code, format!("{}\n\n{}", doc.why, doc.fix))).collect();
     let guards = guard::GUARDS.iter().flat_map(|guard| guard.codes);

@@ -27,7 +27,7 @@ pub(super) fn import(args: &Import, say: &Say) -> Result<Exit, Halt> {
     let shown = args.file.display().to_string();
     let text = std::fs::read_to_string(&args.file).map_err(|error| {
         let title = format!("cannot read {shown}: {error}");
-        Halt::new(Exit::Invalid, Problem::error("file-unreadable", title, "name a Pulumi.STACK.yaml"))
+        Halt::new(Exit::Invalid, Problem::error("file-not-readable", title, "name a Pulumi.STACK.yaml"))
     })?;
     let made = config::import_pulumi(&text, &shown).map_err(|problems| Halt { exit: Exit::Invalid, problems })?;
     Ok(say.result(&made))

@@ -25,6 +25,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser as _, Subcommand};
 
 pub use args::{Color, Common, Format};
+pub use explain::codes;
 use say::Say;
 
 use crate::problem::Exit;
@@ -150,11 +151,15 @@ pub fn reference() -> String {
     command.build();
     let mut text = command.render_long_help().to_string();
     for verb in command.get_subcommands_mut() {
-        let help = verb.render_long_help().to_string();
-        text.push_str("\n\n## ");
-        text.push_str(verb.get_name());
-        text.push_str("\n\n");
-        text.push_str(&help);
+        describe(verb, "##", &mut text);
     }
     text
+}
+
+fn describe(verb: &mut clap::Command, heading: &str, text: &mut String) {
+    let help = verb.render_long_help().to_string();
+    text.push_str(&format!("\n\n{heading} {}\n\n{help}", verb.get_name()));
+    for inner in verb.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
+        describe(inner, "###", text);
+    }
 }

@@ -84,6 +84,13 @@ pub struct Lease {
     clock: Clock,
 }
 
+/// Whether a folder's lock is nobody's. The system lets go of it with its process; what is written in the file stays.
+#[must_use]
+pub fn idle(store: &Store, environment: &str) -> bool {
+    let Store::Folder(folder) = store else { return false };
+    File::open(folder.join(lock_key(environment))).is_ok_and(|file| file.try_lock().is_ok())
+}
+
 /// Where the lock of an environment is.
 #[must_use]
 pub fn lock_key(environment: &str) -> String {

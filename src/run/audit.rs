@@ -68,17 +68,14 @@ pub(super) async fn audit(world: &World, looked: &Looked) -> Result<(Vec<Leftove
 
 /// Instances, volumes, interfaces and security groups that EKS, Karpenter or a controller made for the cluster.
 async fn machines(world: &World, looked: &Looked) -> Result<Vec<Leftover>, Failure> {
-    use aws_sdk_ec2::types::Filter;
+    use crate::resources::aws::filter;
     let ec2 = &world.cloud.ec2;
     let cluster = format!("kubernetes.io/cluster/{}", looked.spec.cluster.name);
     let mut found = Vec::new();
     let environment = &looked.owner.environment;
     let by_tag = [
-        (Filter::builder().name("tag-key").values(&cluster).build(), format!("tag {cluster}")),
-        (
-            Filter::builder().name(format!("tag:{TAG_ENVIRONMENT}")).values(environment).build(),
-            format!("tag {TAG_ENVIRONMENT}"),
-        ),
+        (filter("tag-key", [cluster.as_str()]), format!("tag {cluster}")),
+        (filter(format!("tag:{TAG_ENVIRONMENT}"), [environment.as_str()]), format!("tag {TAG_ENVIRONMENT}")),
     ];
     for (filter, why) in by_tag {
         let mut push = |noun: &str, id: Option<&str>| {

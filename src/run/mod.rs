@@ -96,10 +96,6 @@ pub const CODES: &[(&str, &str)] = &[
         "Nobody said yes: without a terminal an apply needs --yes or --expect-plan DIGEST, a destroy needs --confirm NAME.",
     ),
     (
-        "protected",
-        "The environment's file says `protect: true`, which refuses destroy. Set it to false, in a reviewed change, first.",
-    ),
-    (
         "unread-facts",
         "What AWS offers (zones, add-on versions) could not be read, and something that is to be made needs it. Allow the call, or run again.",
     ),

@@ -397,24 +397,32 @@ pub fn verify(report: &VerifyReport) -> String {
 
 #[derive(Serialize)]
 struct Drift<'a> {
-    format: &'static str,
     environment: &'a str,
     drifted: bool,
     baseline: &'a str,
     plan: Plan<'a>,
 }
 
-/// `rem-ci/drift/v1`.
+#[derive(Serialize)]
+struct Drifts<'a> {
+    format: &'static str,
+    environments: Vec<Drift<'a>>,
+}
+
+/// `rem-ci/drift/v1`: one document, however many environments.
 #[must_use]
-pub fn drift(report: &DriftReport) -> String {
+pub fn drifts(reports: &[DriftReport]) -> String {
+    print(&Drifts { format: "rem-ci/drift/v1", environments: reports.iter().map(drift).collect() })
+}
+
+fn drift(report: &DriftReport) -> Drift<'_> {
     let counts = report.plan.counts();
-    print(&Drift {
-        format: "rem-ci/drift/v1",
+    Drift {
         environment: report.plan.environment.raw(),
         drifted: counts.changes() + counts.unknown > 0,
         baseline: report.baseline.raw(),
         plan: plan(&report.plan),
-    })
+    }
 }
 
 /// `rem-ci/output/v1`: `{"format", "environment", "outputs": {NAME: text or list}}`.

@@ -281,7 +281,8 @@ async fn describe(world: &Cloud, id: &str, want: &Fields) -> Result<(), Failure>
 }
 
 async fn put_policy(world: &Cloud, id: &str, want: &Fields) -> Result<(), Failure> {
-    let call = world.kms.put_key_policy().key_id(id).policy(text(want, "policy", "kms:PutKeyPolicy")?);
+    let call =
+        world.kms.put_key_policy().key_id(id).policy_name("default").policy(text(want, "policy", "kms:PutKeyPolicy")?);
     call.send().await.map_err(failed("kms:PutKeyPolicy"))?;
     Ok(())
 }
@@ -360,7 +361,7 @@ async fn as_live(world: &Cloud, id: &str, alias: Option<&str>) -> Read<Option<Li
         gone_is_none(call.map_err(failed("kms:GetKeyRotationStatus")))
     };
     let document = async {
-        let call = world.kms.get_key_policy().key_id(id).send().await;
+        let call = world.kms.get_key_policy().key_id(id).policy_name("default").send().await;
         gone_is_none(call.map_err(failed("kms:GetKeyPolicy")))
     };
     let all = try_join4(metadata(world, id), rotation, document, tags_of(world, id)).await?;

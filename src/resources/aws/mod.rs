@@ -30,6 +30,8 @@ pub mod subnet;
 pub mod vpc;
 pub mod vpc_endpoint;
 
+pub use ec2_common::filter;
+
 use crate::cloud::Cloud;
 use crate::engine::{AnyKind, kind};
 

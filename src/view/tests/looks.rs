@@ -62,7 +62,7 @@ fn drift_and_outputs() {
     assert_snapshot!("markdown_drift", markdown::drift_issue(&report, &meta(), COMMENT_LIMIT));
     let still = DriftReport { plan: made::nothing(), ..report };
     assert_eq!(human::drift(&still, Style::default()), "drift prod: none against the apply of 2026-11-24 22:10 UTC\n");
-    assert!(json::drift(&still).contains("\"drifted\": false"));
+    assert!(json::drifts(std::slice::from_ref(&still)).contains("\"drifted\": false"));
     let outputs = [
         ("cluster_name".to_owned(), OutputValue::Text("rem-prod".into())),
         ("private_subnets".to_owned(), OutputValue::List(vec!["subnet-1".into(), "subnet-2".into()])),
