@@ -1,7 +1,7 @@
 //! `rem-ci unlock ENV --lock-id ID`
 
 use super::{Common, Say};
-use crate::cloud::{Holder, lock_key};
+use crate::cloud::{Lock, lock_key};
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
 
@@ -24,13 +24,11 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
         return Err(Halt::new(Exit::Failed, Problem::error("no-lock", "the environment has no state bucket", help)));
     };
     let key = lock_key(&loaded.spec.name);
-    let Some(stored) = store.get(&key).await? else {
+    let Some((holder, age)) = Lock::holder(store, &loaded.spec.name).await? else {
         say.result("nobody holds the lock\n");
         return Ok(Exit::Done);
     };
-    let holder: Option<Holder> = serde_json::from_slice(&stored.body).ok();
     let id = holder.as_ref().map(|holder| holder.id.clone()).unwrap_or_default();
-    let age = stored.now - stored.written;
     let who = holder.map_or_else(|| "unreadable".to_owned(), |holder| format!("{} ({})", holder.run, holder.verb));
     if args.lock_id.as_deref() == Some(&id) && !id.is_empty() {
         store.delete(&key).await?;

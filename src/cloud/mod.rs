@@ -6,6 +6,7 @@ mod config;
 mod counting;
 mod env;
 mod errors;
+mod guarding;
 mod lock;
 mod store;
 
