@@ -66,6 +66,10 @@ impl<W> Run<'_, W> {
 
     /// Does one operation.
     pub(super) async fn operate(&self, op: Op) -> Result<(), Halt> {
+        // It was due before the run was told to stop, but has not begun.
+        if self.stop.is_told() {
+            return Err(Halt::Stopped);
+        }
         let step = &self.plan.steps[op.step];
         let Some(kind) = (self.kind_of)(&step.kind) else {
             return Err(Failure::fatal("apply", format!("no kind is called {}", step.kind)).into());

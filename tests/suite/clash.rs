@@ -74,7 +74,11 @@ fn side_by_side(one: &Loaded, other: &Loaded) {
             let before = belongings(&region, &stack(theirs));
             drift(&region, &stack(mine));
             let plan = look(mine, world).await.expect("a look").plan;
-            assert!(plan.steps.iter().filter(|step| step.action.word() == "update").count() >= 3, "{:?}", plan.summary());
+            assert!(
+                plan.steps.iter().filter(|step| step.action.word() == "update").count() >= 3,
+                "{:?}",
+                plan.summary()
+            );
             applied(mine, world).await;
             untouched(mine, world).await;
             assert_eq!(belongings(&region, &stack(theirs)), before, "the repair of {}", mine.spec.owner);
@@ -83,7 +87,7 @@ fn side_by_side(one: &Loaded, other: &Loaded) {
         let before = belongings(&region, &stack(other));
         let destroyed = destroy(one, &first).await.expect("a destroy");
         assert_eq!(failures(&destroyed.applied.outcome), Vec::<String>::new());
-        let foreign: Vec<_> = destroyed.leftovers.iter().filter(|left| before.iter().any(|theirs| theirs.contains(&left.id)));
+        let foreign = destroyed.leftovers.iter().filter(|left| before.iter().any(|it| it.contains(&left.id)));
         assert_eq!(foreign.collect::<Vec<_>>(), Vec::<&rem_ci::run::Leftover>::new(), "not ours, so not left by us");
         assert_eq!(belongings(&region, &stack(other)), before, "the destroy");
         untouched(other, &second).await;
@@ -193,9 +197,9 @@ fn foreign_things_under_our_names() {
         let cloud = &world.cloud;
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
         let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"s3:ListAllMyBuckets","Resource":"*"}]}"#;
-        let role = cloud.iam.create_role().role_name(name("iam-role", "name")).path("/theirs/");
+        let role = cloud.iam.create_role().role_name(name("iam-role", "name")).path("/rem-ci/prod/");
         role.assume_role_policy_document(trust).send().await.expect("a role");
-        let policy = cloud.iam.create_policy().policy_name(name("iam-policy", "name")).path("/theirs/");
+        let policy = cloud.iam.create_policy().policy_name(name("iam-policy", "name")).path("/rem-ci/prod/");
         policy.policy_document(document).send().await.expect("a policy");
         let queue = cloud.sqs.create_queue().queue_name(name("sqs-queue", "name"));
         queue.send().await.expect("a queue");
@@ -225,9 +229,8 @@ fn a_log_group_that_was_there_first_is_adopted() {
         assert!(!looked.refused(), "{:#?}", looked.findings);
         applied(&loaded, &world).await;
         untouched(&loaded, &world).await;
-        let groups = region.sandbox.with(|state| {
-            state.accounts[&loaded.spec.account].regions["us-east-1"].logs.groups.len()
-        });
+        let groups =
+            region.sandbox.with(|state| state.accounts[&loaded.spec.account].regions["us-east-1"].logs.groups.len());
         assert_eq!(groups, 1);
     });
 }

@@ -34,7 +34,8 @@ struct WebIdentity {
 impl WebIdentity {
     async fn session(&self) -> Result<Credentials, CredentialsError> {
         self.sessions.fetch_add(1, Ordering::SeqCst);
-        let claims = json!({ "iss": format!("https://{ISSUER}"), "aud": "sts.amazonaws.com", "sub": "repo:acme/platform" });
+        let claims =
+            json!({ "iss": format!("https://{ISSUER}"), "aud": "sts.amazonaws.com", "sub": "repo:acme/platform" });
         let token = format!("e30.{}.e30", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()));
         let seconds = i32::try_from(SESSION.as_secs()).expect("seconds");
         let call = self.sts.assume_role_with_web_identity().role_arn(&self.role).role_session_name("apply");
@@ -119,7 +120,11 @@ fn sessions_of_a_quarter_of_an_hour_last_for_three_hours() {
         }
         let took = clock.boot().saturating_sub(began);
         assert!(longest > SESSION, "no apply outlasted its session: {longest:?}");
-        assert_eq!((denied.into_inner(), expired.load(Ordering::SeqCst)), (0, 0), "denied, calls with an ended session");
+        assert_eq!(
+            (denied.into_inner(), expired.load(Ordering::SeqCst)),
+            (0, 0),
+            "denied, calls with an ended session"
+        );
         let sessions = sessions.load(Ordering::SeqCst) as u64;
         let needed = took.as_secs() / SESSION.as_secs();
         assert!((needed..=needed + 3).contains(&sessions), "{sessions} sessions in {took:?}");

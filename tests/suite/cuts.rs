@@ -146,7 +146,8 @@ fn a_dropped_run_leaves_what_the_film_shows() {
         let moment = virtual_time(async {
             let loaded = with_bucket("prod");
             let mut region = bucket_region(7, &loaded).await;
-            let (seen, bell) = (std::sync::atomic::AtomicUsize::new(0), std::sync::Arc::new(tokio::sync::Notify::new()));
+            let (seen, bell) =
+                (std::sync::atomic::AtomicUsize::new(0), std::sync::Arc::new(tokio::sync::Notify::new()));
             let (after, ring, cut) = (turn % 2 == 1, bell.clone(), *cut);
             let shared = region.sandbox.state.clone();
             region.sandbox = region.sandbox.record(std::sync::Arc::new(move |_| {

@@ -76,14 +76,22 @@ pub struct Moment {
 pub struct Film {
     pub calls: Vec<Seen>,
     pub moments: Vec<Moment>,
+    draws: u64,
 }
 
 impl Film {
-    fn take(&mut self, file: Vec<u8>, at: Duration) {
+    /// Takes the state between the last call and the next. Where the last call only read and nothing was drawn, it differs
+    /// from the one before by what time alone does, which a reopened region does again by itself: the same moment.
+    fn take(&mut self, state: &State, at: Duration) {
         let here = self.calls.len();
+        let same = state.draws == self.draws && self.calls.last().is_some_and(|call| !call.mutates);
+        self.draws = state.draws;
         match self.moments.last_mut() {
-            Some(last) if last.file == file => last.calls.1 = here,
-            _ => self.moments.push(Moment { file, at, calls: (here, here) }),
+            Some(last) if same => last.calls.1 = here,
+            _ => {
+                let file = serde_json::to_vec(state).expect("a state is JSON");
+                self.moments.push(Moment { file, at, calls: (here, here) });
+            }
         }
     }
 }
@@ -96,9 +104,8 @@ pub fn filmed(mut region: Region, since: Duration) -> (Region, Arc<Mutex<Film>>)
     region.sandbox = region.sandbox.record(Arc::new(move |request| {
         let call = wire::parse(request).expect("every call is understood");
         let at = since + clock.boot();
-        let file = serde_json::to_vec(&*shared.lock().expect("a state")).expect("a state is JSON");
         let mut film = mine.lock().expect("a film");
-        film.take(file, at);
+        film.take(&shared.lock().expect("a state"), at);
         let mutates = mutates(&call.operation);
         film.calls.push(Seen { service: call.service, operation: call.operation, at, mutates });
     }));
@@ -108,7 +115,7 @@ pub fn filmed(mut region: Region, since: Duration) -> (Region, Arc<Mutex<Film>>)
 /// Ends a film.
 pub fn end(region: &Region, film: &Arc<Mutex<Film>>, since: Duration) -> Film {
     let mut film = std::mem::take(&mut *film.lock().expect("a film"));
-    film.take(written(region), since + region.clock.boot());
+    region.sandbox.with(|state| film.take(state, since + region.clock.boot()));
     film
 }
 

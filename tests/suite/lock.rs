@@ -146,7 +146,8 @@ fn frozen(cut: usize, rival: bool) -> Vec<String> {
     virtual_time(async {
         let loaded = with_bucket("prod");
         let plain = bucket_region(7, &loaded).await;
-        let (asleep, writes, late) = (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
+        let (asleep, writes, late) =
+            (Arc::new(AtomicBool::new(false)), AtomicUsize::new(0), Arc::new(AtomicUsize::new(0)));
         let (fall, count) = (asleep.clone(), late.clone());
         let watched = plain.sandbox.clone().record(Arc::new(move |request| {
             let call = wire::parse(request).expect("every call is understood");

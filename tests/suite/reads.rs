@@ -91,9 +91,8 @@ fn wrong(read: &(String, String), action: &Action, tried: &Tried, applied: bool)
     // In the applied environment nothing may move; in the empty one, nothing unknown or above it may be made.
     for step in &looked.plan.steps {
         let word = step.action.word();
-        let needs_unknown = step.needs.iter().any(|need| {
-            looked.plan.step(need).is_some_and(|need| need.action.word() == "unknown")
-        });
+        let needs_unknown =
+            step.needs.iter().any(|need| looked.plan.step(need).is_some_and(|need| need.action.word() == "unknown"));
         let allowed = match (applied, word) {
             (_, "unknown") => true,
             (true, word) => word == "keep" && !needs_unknown,
@@ -129,9 +128,8 @@ fn every_read(applied: bool) {
     let (file, since, approved, reads) = scene(applied);
     assert!(reads.len() > 25, "{reads:?}");
     let broken: Vec<_> = reads.iter().flat_map(|read| actions().map(|action| (read.clone(), action))).collect();
-    let said = each(&broken, |_, (read, action)| {
-        wrong(read, action, &tried(&file, since, read, action, &approved), applied)
-    });
+    let said =
+        each(&broken, |_, (read, action)| wrong(read, action, &tried(&file, since, read, action, &approved), applied));
     let said: Vec<String> = said.into_iter().flatten().collect();
     assert!(said.is_empty(), "{} of {}: {said:#?}", said.len(), broken.len());
 }
@@ -183,7 +181,10 @@ fn a_read_that_fails_in_the_middle_of_an_apply() {
             let ended = first.exit();
             region.sandbox = rem_ci::sandbox::connector::Sandbox::new(
                 region.sandbox.with(|state| rem_ci::sandbox::state::State { faults: Vec::new(), ..state.clone() }),
-                { let clock = region.clock; Arc::new(move || clock.millis()) },
+                {
+                    let clock = region.clock;
+                    Arc::new(move || clock.millis())
+                },
                 None,
             );
             let world = region.world(&loaded);

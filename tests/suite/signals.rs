@@ -61,12 +61,12 @@ fn stopped_while_the_network_is_made() {
 
 #[test]
 fn stopped_while_the_cluster_is_made() {
-    stopped_at(110);
+    stopped_at(90);
 }
 
 #[test]
 fn stopped_near_the_end() {
-    stopped_at(150);
+    stopped_at(118);
 }
 
 fn rem_ci(arguments: &[&str], sandbox: &Path) -> Command {
