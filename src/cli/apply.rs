@@ -1,6 +1,7 @@
 //! `rem-ci apply ENV`
 
 use super::{Common, Format, Say, progress};
+use crate::engine::Event;
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
 use crate::run::{self, Approval, Halt, Look, Looked, World, apply_report, look, plan_report, verify_report};
@@ -36,7 +37,7 @@ pub(super) struct Args {
 
 /// Shows a plan where it does not get in the way of the result.
 pub(super) fn show(say: &Say, looked: &Looked, world: &World) {
-    let text = human::plan(&plan_report(looked, world.mode), say.style(Stream::Stderr));
+    let text = human::plan_before(&plan_report(looked, world.mode), say.style(Stream::Stderr));
     if say.format == Format::Human {
         say.result(&text);
     } else {
@@ -76,7 +77,7 @@ pub(super) async fn first_look(
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
-    let loaded = common.load(&args.environment)?;
+    let loaded = Common::load(&args.environment)?;
     let world = common.world(&loaded).await?;
     let looked = first_look(&loaded, &world, Verb::Apply, &args.acknowledge).await?;
     show(say, &looked, &world);
@@ -97,7 +98,8 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     };
     let board = progress::start(say, "apply", &looked);
     let stop = progress::signals();
-    let applied = run::apply(&loaded, &world, &approval, &|event| board.event(event), &stop).await;
+    let sink = |event: &Event| board.event(event);
+    let applied = board.during(world.mode, run::apply(&loaded, &world, &approval, &sink, &stop)).await;
     board.finish();
     let applied = applied?;
     let mut exit = applied.exit();

@@ -60,7 +60,7 @@ impl Common {
     }
 
     /// Loads one environment file; its warnings come along in it.
-    pub(super) fn load(&self, environment: &str) -> Result<Loaded, Halt> {
+    pub(super) fn load(environment: &str) -> Result<Loaded, Halt> {
         // Files are judged by the wall clock: what time a sandbox thinks it is has no say in whether a waiver has run out.
         let today = crate::cloud::Clock::Wall.today();
         let root = std::path::Path::new(".");

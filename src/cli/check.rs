@@ -2,7 +2,6 @@
 
 use super::{Common, Say};
 use crate::problem::{Exit, Problem};
-use crate::run::Halt;
 
 /// Arguments of `check`.
 #[derive(Debug, clap::Args)]
@@ -15,11 +14,11 @@ pub(super) struct Args {
     pub(super) offline: bool,
 }
 
-pub(super) fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
+pub(super) fn run(args: &Args, say: &Say) -> Exit {
     let mut problems = Vec::new();
     let mut invalid = false;
     for environment in &args.environments {
-        match common.load(environment) {
+        match Common::load(environment) {
             Ok(loaded) => problems.extend(loaded.findings),
             Err(halt) => {
                 invalid = true;
@@ -32,12 +31,12 @@ pub(super) fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt>
         say.problems(&problems);
     }
     if invalid {
-        return Ok(Exit::Invalid);
+        return Exit::Invalid;
     }
     if !json {
         let files = args.environments.len();
         let warned = problems.iter().filter(|problem| !problem.waived).count();
         say.result(&format!("{files} environment{} valid, {warned} to look at\n", if files == 1 { "" } else { "s" }));
     }
-    Ok(if problems.iter().any(Problem::stops) { Exit::Refused } else { Exit::Done })
+    if problems.iter().any(Problem::stops) { Exit::Refused } else { Exit::Done }
 }

@@ -2,6 +2,7 @@
 
 use super::apply::{first_look, problems, show};
 use super::{Common, Format, Say, progress};
+use crate::engine::Event;
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
 use crate::run::{self, Approval, Halt};
@@ -32,7 +33,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
-    let loaded = common.load(&args.environment)?;
+    let loaded = Common::load(&args.environment)?;
     let world = common.world(&loaded).await?;
     let looked = first_look(&loaded, &world, Verb::Destroy, &args.acknowledge).await?;
     show(say, &looked, &world);
@@ -50,7 +51,8 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     };
     let board = progress::start(say, "destroy", &looked);
     let stop = progress::signals();
-    let destroyed = run::destroy(&loaded, &world, &approval, &|event| board.event(event), &stop).await;
+    let sink = |event: &Event| board.event(event);
+    let destroyed = board.during(world.mode, run::destroy(&loaded, &world, &approval, &sink, &stop)).await;
     board.finish();
     let destroyed = destroyed?;
     let mut trouble = problems(&destroyed.applied.outcome, &args.environment, "destroy");

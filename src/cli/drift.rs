@@ -24,7 +24,7 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     let mut moved = false;
     let mut reports = Vec::new();
     for environment in &args.environments {
-        let mut loaded = common.load(environment)?;
+        let mut loaded = Common::load(environment)?;
         let world = common.world(&loaded).await?;
         let record = recorded(&world, &loaded.spec).await?;
         let baseline = match record {

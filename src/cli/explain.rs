@@ -58,8 +58,8 @@ pub(super) fn run(args: &Args, say: &Say) -> Result<Exit, Halt> {
         let kinds = resources::KINDS.iter().map(|kind| kind.kind().name);
         let codes = codes();
         let codes = codes.iter().map(|(code, _)| *code);
-        let list = |items: Vec<&str>| items.iter().map(|item| format!("  {item}\n")).collect::<String>();
-        let text = format!("Kinds:\n{}\nCodes:\n{}", list(kinds.collect()), list(codes.collect()));
+        let list = |items: Vec<&str>| items.join("\n  ");
+        let text = format!("Kinds:\n  {}\n\nCodes:\n  {}\n", list(kinds.collect()), list(codes.collect()));
         return Ok(say.result(&text));
     };
     if let Some(kind) = resources::about(word) {

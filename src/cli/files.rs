@@ -42,7 +42,7 @@ pub(super) fn completions(args: &Completions, command: &mut clap::Command, say: 
 pub(super) fn man(command: clap::Command, say: &Say) -> Exit {
     let mut text = Vec::new();
     if let Err(error) = clap_mangen::Man::new(command).render(&mut text) {
-        say.trouble(&error.to_string());
+        Say::trouble(&error.to_string());
         return Exit::Failed;
     }
     say.result(&String::from_utf8_lossy(&text))

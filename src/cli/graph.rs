@@ -40,8 +40,8 @@ pub(super) fn topology(spec: &Spec) -> Topology {
     Topology::of(spec, &subnets)
 }
 
-pub(super) fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
-    let loaded = common.load(&args.environment)?;
+pub(super) fn run(args: &Args, say: &Say) -> Result<Exit, Halt> {
+    let loaded = Common::load(&args.environment)?;
     let topology = topology(&loaded.spec);
     Ok(say.result(&match args.kind {
         As::Mermaid => topology.mermaid(),

@@ -41,11 +41,22 @@ pub struct Cli {
 }
 
 const AFTER: &str = "\
-ENV is a name (prod = environments/prod.yaml) or a path. Without credentials, plan, cost and check fall back to --offline.
+ENV is a name (prod = environments/prod.yaml) or a path.
+Without credentials, plan, cost and check fall back to --offline.
 
-Exit codes: 0 done, 1 failed, 2 changes present (with --detailed-exitcode), 3 invalid configuration, 4 refused or unconfirmed,
-5 plan differs from the approved one, 6 locked, 7 incomplete: run again, 8 verification failed, 9 not permitted, 64 usage,
-130 interrupted.";
+Exit codes:
+    0  done
+    1  failed
+    2  changes present (only with --detailed-exitcode)
+    3  invalid configuration
+    4  refused by a guard, or unconfirmed
+    5  the plan differs from the approved one
+    6  locked by another run
+    7  incomplete: run again to go on
+    8  applied, but the verification failed
+    9  not authenticated, or not permitted
+   64  usage
+  130  interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -102,7 +113,7 @@ pub fn main() -> ExitCode {
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            say.trouble(&error.to_string());
+            Say::trouble(&error.to_string());
             return Exit::Failed.into();
         }
     };
@@ -119,9 +130,9 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Destroy(args) => destroy::run(common, args, say).await,
         Verb::Drift(args) => drift::run(common, args, say).await,
         Verb::Cost(args) => cost::run(common, args, say).await,
-        Verb::Check(args) => check::run(common, args, say),
+        Verb::Check(args) => Ok(check::run(args, say)),
         Verb::Output(args) => output::run(common, args, say).await,
-        Verb::Graph(args) => graph::run(common, args, say),
+        Verb::Graph(args) => graph::run(args, say),
         Verb::Unlock(args) => unlock::run(common, args, say).await,
         Verb::Sandbox(verb) => sandbox::run(common, verb, say).await,
         Verb::ImportConfig(args) => files::import(args, say),

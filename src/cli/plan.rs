@@ -29,7 +29,7 @@ pub(super) struct Args {
 
 /// Looks at one environment.
 pub(super) async fn one(common: &Common, environment: &str, offline: bool, say: &Say) -> Result<(Looked, Mode), Halt> {
-    let loaded = common.load(environment)?;
+    let loaded = Common::load(environment)?;
     let world = common.world_or_offline(&loaded, offline, say).await?;
     let mode = world.as_ref().map_or(Mode::Offline, |world| world.mode);
     let record = match &world {

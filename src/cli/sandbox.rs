@@ -95,10 +95,7 @@ pub(super) async fn run(common: &Common, verb: &Verb, say: &Say) -> Result<Exit,
             let text = if say.format == super::Format::Json {
                 format!("{:#}\n", serde_json::json!({ "format": "rem-ci/sandbox-summary/v1", "services": services }))
             } else {
-                let lines = services.iter().map(|(service, things)| {
-                    let things: String = things.iter().map(|thing| format!("  {thing}\n")).collect();
-                    format!("{service}\n{things}")
-                });
+                let lines = services.iter().map(|(service, things)| format!("{service}\n  {}\n", things.join("\n  ")));
                 lines.collect()
             };
             Ok(say.result(&text))

@@ -29,11 +29,12 @@ impl Say {
     }
 
     /// A result.
+    #[expect(clippy::unused_self, reason = "verbs speak through what they were given")]
     pub(super) fn result(&self, text: &str) -> Exit {
         match out::result(text) {
             Ok(()) => Exit::Done,
             Err(error) => {
-                self.trouble(&error.to_string());
+                Self::trouble(&error.to_string());
                 Exit::Failed
             }
         }
@@ -66,7 +67,7 @@ impl Say {
     }
 
     /// Something that must be seen.
-    pub(super) fn trouble(&self, text: &str) {
+    pub(super) fn trouble(text: &str) {
         let _ = out::aside(&format!("rem-ci: {text}\n"));
     }
 

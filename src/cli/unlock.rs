@@ -17,7 +17,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
-    let loaded = common.load(&args.environment)?;
+    let loaded = Common::load(&args.environment)?;
     let world = common.world(&loaded).await?;
     let Some(store) = &world.store else {
         let help = "there is no lock to take away";

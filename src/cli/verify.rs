@@ -16,7 +16,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
-    let loaded = common.load(&args.environment)?;
+    let loaded = Common::load(&args.environment)?;
     let world = common.world(&loaded).await?;
     let id = model::Identity::of(&loaded.spec);
     let checks = verify::aws(&world.cloud, &loaded.spec, &id).await?;

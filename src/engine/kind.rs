@@ -24,7 +24,7 @@ pub enum Effect {
     Rolls,
     /// Only a new resource can have the new value.
     Replace(Order),
-    /// Cannot be changed at all; the text says what to do instead.
+    /// Cannot be changed once it is set; the text says what to do instead.
     Fixed(&'static str),
 }
 
@@ -352,6 +352,12 @@ pub trait Resource: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// The attributes of [`Live::names`] that these changes will give another value: an update of a launch template makes a
+    /// new version. Whoever refers to one of them sees "known after apply", and waits.
+    fn moves(_changes: &[Change]) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Monthly cost of a resource with these fields, desired or live.
     fn cost(_fields: &Fields, _rates: &Rates) -> Vec<Line> {
         Vec::new()
@@ -383,6 +389,8 @@ pub trait Resource: fmt::Debug + Send + Sync + 'static {
 pub trait AnyKind<W>: fmt::Debug + Send + Sync {
     /// See [`Resource::KIND`].
     fn kind(&self) -> &'static Kind;
+    /// See [`Resource::moves`].
+    fn moves(&self, changes: &[Change]) -> &'static [&'static str];
     /// See [`Resource::cost`].
     fn cost(&self, fields: &Fields, rates: &Rates) -> Vec<Line>;
     /// See [`Resource::sweep`].
@@ -421,6 +429,9 @@ pub const fn kind<K: Resource>() -> &'static dyn AnyKind<K::World> {
 impl<K: Resource> AnyKind<K::World> for Of<K> {
     fn kind(&self) -> &'static Kind {
         &K::KIND
+    }
+    fn moves(&self, changes: &[Change]) -> &'static [&'static str] {
+        K::moves(changes)
     }
     fn cost(&self, fields: &Fields, rates: &Rates) -> Vec<Line> {
         K::cost(fields, rates)

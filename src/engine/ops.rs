@@ -57,8 +57,9 @@ pub(super) fn operations(plan: &Plan, kind_of: &dyn Fn(&str) -> Option<&'static 
             Half::Make => {
                 for need in &step.needs {
                     let Some(&at) = by_address.get(need) else { continue };
-                    // An edge to what is only changed in place does not delay.
-                    if matches!(steps[at].action, Action::Create | Action::Replace(_) | Action::Settle) {
+                    // An edge to what is only changed in place does not delay, unless the change gives it another name.
+                    let anew = matches!(steps[at].action, Action::Create | Action::Replace(_) | Action::Settle);
+                    if anew || !steps[at].moves.is_empty() {
                         needs.insert(make(at));
                     }
                 }

@@ -86,6 +86,9 @@ pub struct Step {
     pub live: Option<Live>,
     /// The addresses it waits for.
     pub needs: Vec<Address>,
+    /// Attributes that the changes give another value.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<String>,
     /// Not in the graph: in what order it ends, only its kind's rank says.
     #[serde(default)]
     pub orphan: bool,
@@ -154,13 +157,13 @@ fn amount(kind: &Kind, changes: &[Change]) -> (Action, Vec<(String, &'static str
     let mut impossible = Vec::new();
     for change in changes {
         let next = match kind.field(&change.field).map(|field| field.effect) {
-            Some(Effect::Fixed(help)) => {
+            Some(Effect::Fixed(help)) if change.before.is_some() => {
                 impossible.push((change.field.clone(), help));
                 continue;
             }
             Some(Effect::Rolls) => Action::Roll,
             Some(Effect::Replace(order)) => Action::Replace(order),
-            Some(Effect::InPlace) | None => Action::Update,
+            Some(Effect::InPlace | Effect::Fixed(_)) | None => Action::Update,
         };
         // Of two orders the one that frees the name first is the safe one.
         let stronger = next.strength() > action.strength()
@@ -186,7 +189,7 @@ impl Plan {
         for live in sorted.owned.values() {
             facts.0.extend(live.facts.clone());
         }
-        let mut names: BTreeMap<&Address, &BTreeMap<String, String>> = BTreeMap::new();
+        let mut names: BTreeMap<&Address, BTreeMap<String, String>> = BTreeMap::new();
         let mut steps: Vec<Step> = Vec::new();
         let mut impossible = Vec::new();
         for node in graph.nodes() {
@@ -201,10 +204,6 @@ impl Plan {
             let look = |address: &Address, attr: &str| names.get(address).and_then(|names| names.get(attr)).cloned();
             let (action, reason, changes) = match (blind, live) {
                 (Some(why), _) => (Action::Unknown, Some(why), Vec::new()),
-                (None, None) if kind.custody == Custody::Child => {
-                    // AWS makes it along with its parent; there is nothing to do until then but to set our fields.
-                    (Action::Create, None, Vec::new())
-                }
                 (None, None) => (Action::Create, None, Vec::new()),
                 (None, Some(live)) => {
                     let changes = diff(&want, &live.fields, &look);
@@ -224,10 +223,16 @@ impl Plan {
             };
             // What is about to be made anew has no attributes yet: whoever refers to it sees "known after apply",
             // and its own effects decide what that means. Cascades need no other code.
+            let moves = match action {
+                Action::Update | Action::Roll => node.kind.moves(&changes),
+                _ => &[],
+            };
             if let Some(live) = live
                 && matches!(action, Action::Keep | Action::Settle | Action::Update | Action::Roll)
             {
-                names.insert(&node.address, &live.names);
+                let mut known = live.names.clone();
+                known.retain(|attr, _| !moves.contains(&attr.as_str()));
+                names.insert(&node.address, known);
             }
             steps.push(Step {
                 address: node.address.clone(),
@@ -238,6 +243,7 @@ impl Plan {
                 want: Some(want),
                 live: live.cloned(),
                 needs,
+                moves: moves.iter().map(ToString::to_string).collect(),
                 orphan: false,
             });
         }
@@ -273,6 +279,7 @@ impl Plan {
                 want: None,
                 live: Some(live.clone()),
                 needs: needs.map(|index| graph.nodes()[*index].address.clone()).collect(),
+                moves: Vec::new(),
                 orphan: graph.get(address).is_none(),
             }
         });
@@ -324,6 +331,7 @@ fn blind(kind: &str, failure: &super::Failure) -> Step {
         want: None,
         live: None,
         needs: Vec::new(),
+        moves: Vec::new(),
         orphan: true,
     }
 }
@@ -365,6 +373,7 @@ fn drop_step(address: &Address, live: &Live, reason: &str) -> Step {
         want: None,
         live: Some(live.clone()),
         needs: Vec::new(),
+        moves: Vec::new(),
         orphan: true,
     }
 }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::apply::{Gate, Stop};
 use super::event::{Event, Happening};
 use super::failure::{Class, Failure};
-use super::kind::{AnyKind, Custody, Cx, Kind, Live, Ready, Scope};
+use super::kind::{AnyKind, Change, Custody, Cx, Effect, Kind, Live, Ready, Scope};
 use super::ops::{Half, Op};
 use super::plan::{Action, Plan, Step, diff};
 use super::snapshot::Owner;
@@ -218,8 +218,7 @@ impl<W> Work<'_, W> {
                     match found {
                         Some((live, true)) => break live.id,
                         Some((_, false)) => {
-                            let text =
-                                format!("{} exists and is not ours: rem-ci adopt takes it over", self.step.address);
+                            let text = format!("{} exists and is not ours", self.step.address);
                             return Err(Failure { class: Class::Exists, message: text, ..why }.into());
                         }
                         None if why.class == Class::Unknown => {}
@@ -270,7 +269,7 @@ impl<W> Work<'_, W> {
         loop {
             self.know(&live);
             let mut changes = diff(want, &live.fields, &nothing);
-            changes.retain(|change| self.repairable(&change.field));
+            changes.retain(|change| self.repairable(change));
             if changes.is_empty() {
                 return Ok(());
             }
@@ -302,10 +301,12 @@ impl<W> Work<'_, W> {
         }
     }
 
-    fn repairable(&self, field: &str) -> bool {
-        use super::kind::Effect;
-        let effect = self.about.field(field).map(|field| field.effect);
-        !matches!(effect, Some(Effect::Fixed(_) | Effect::Replace(_)))
+    fn repairable(&self, change: &Change) -> bool {
+        match self.about.field(&change.field).map(|field| field.effect) {
+            Some(Effect::Fixed(_)) => change.before.is_none(),
+            Some(Effect::Replace(_)) => false,
+            _ => true,
+        }
     }
 
     /// Polls until ready.

@@ -6,10 +6,13 @@
 mod clash;
 mod data;
 mod fixed;
+mod newer;
 mod offered;
+mod protect;
 mod replace;
 mod unknown;
 mod version;
+mod widens;
 
 use jiff::civil::Date;
 
@@ -38,6 +41,8 @@ pub struct Case<'a> {
     pub today: Date,
     /// Whether AWS was asked; guards about what AWS offers are silent otherwise.
     pub live: bool,
+    /// Whether it is only the simulated region.
+    pub sandbox: bool,
     /// Where a value of the file stands.
     pub place: &'a dyn Fn(&str) -> Option<Place>,
 }
@@ -52,8 +57,18 @@ pub struct Guard {
 }
 
 /// All rules, in the order in which they speak.
-pub const GUARDS: &[Guard] =
-    &[unknown::GUARD, clash::GUARD, fixed::GUARD, offered::GUARD, version::GUARD, replace::GUARD, data::GUARD];
+pub const GUARDS: &[Guard] = &[
+    unknown::GUARD,
+    clash::GUARD,
+    fixed::GUARD,
+    offered::GUARD,
+    protect::GUARD,
+    version::GUARD,
+    replace::GUARD,
+    data::GUARD,
+    widens::GUARD,
+    newer::GUARD,
+];
 
 /// Everything the guards have to say, with what is acknowledged or waived set aside.
 #[must_use]

@@ -27,6 +27,7 @@ fn step(address: &str, action: Action, changes: Vec<Change>) -> Step {
         want: None,
         live: Some(Live::new("x")),
         needs: Vec::new(),
+        moves: Vec::new(),
         orphan: false,
     }
 }
@@ -37,7 +38,8 @@ fn change(field: &str, before: &str, after: &str) -> Change {
 
 fn codes(plan: &Plan, verb: Verb, acknowledged: &[String]) -> BTreeMap<&'static str, bool> {
     let spec = spec();
-    let case = Case { spec: &spec, plan, verb, today: date(2026, 11, 24), live: true, place: &|_| None };
+    let case =
+        Case { spec: &spec, plan, verb, today: date(2026, 11, 24), live: true, sandbox: false, place: &|_| None };
     check(&case, acknowledged).into_iter().map(|finding| (finding.code, finding.stops())).collect()
 }
 
@@ -84,7 +86,27 @@ fn a_replaced_cluster_wants_exactly_its_own_acknowledgement() {
 fn a_typed_name_acknowledges_what_destroy_is_for() {
     let plan = Plan { steps: vec![step("network/vpc", Action::Delete, Vec::new())], ..Plan::default() };
     assert_eq!(codes(&plan, Verb::Apply, &[]), BTreeMap::from([("delete-vpc", true)]));
-    assert_eq!(codes(&plan, Verb::Destroy, &[]), BTreeMap::new());
+    assert_eq!(codes(&plan, Verb::Destroy, &[]), BTreeMap::from([("protected", true)]), "but protect refuses");
+}
+
+#[test]
+fn what_opens_something_is_named_and_what_closes_it_is_not() {
+    let cidrs = |texts: &[&str]| Some(Value::texts(texts));
+    let plan = |before: &[&str], after: &[&str]| {
+        let change = Change { field: "publicCidrs".to_owned(), before: cidrs(before), after: cidrs(after) };
+        Plan { steps: vec![step("cluster/cluster", Action::Update, vec![change])], ..Plan::default() }
+    };
+    let (one, two) = (&["192.0.2.0/24"][..], &["192.0.2.0/24", "203.0.113.0/24"][..]);
+    assert_eq!(codes(&plan(one, two), Verb::Apply, &[]), BTreeMap::from([("widens", false)]));
+    assert_eq!(codes(&plan(two, one), Verb::Apply, &[]), BTreeMap::new());
+}
+
+#[test]
+fn every_watched_field_exists() {
+    for (kind, field) in super::widens::watched() {
+        let about = crate::resources::about(kind).unwrap_or_else(|| panic!("no kind is called {kind}"));
+        assert!(about.field(field).is_some(), "{kind} has no field {field}");
+    }
 }
 
 #[test]

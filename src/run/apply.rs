@@ -93,7 +93,7 @@ pub(super) async fn execute(
         sink,
         stop,
     };
-    let run = lock.within(engine::apply(plan, &setting));
+    let run = Box::pin(lock.within(engine::apply(plan, &setting)));
     tokio::select! {
         outcome = run => outcome,
         () = lock.beat() => Outcome::default(),
@@ -120,9 +120,10 @@ pub async fn apply(
     };
     let first = look(loaded, Some(world), ask).await?;
     let lock = lock(world, &first, "apply", approval.no_lock).await?;
-    let ended = under_lock(loaded, world, approval, record, &lock, first, sink, stop).await;
+    let ended = Box::pin(under_lock(loaded, world, approval, record, &lock, first, sink, stop)).await;
     // A lock that cannot be released runs out by itself.
     let _ = lock.release().await;
+    world.close()?;
     ended
 }
 

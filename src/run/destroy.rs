@@ -9,7 +9,6 @@ use crate::config::Loaded;
 use crate::engine::{Action, Change, Event, Outcome, Plan, Step, Stop, Value};
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
-use crate::view::report::Mode;
 
 /// How a destroy went.
 #[derive(Debug)]
@@ -33,20 +32,6 @@ impl Destroyed {
     }
 }
 
-/// Refuses what `protect` protects; in the sandbox it only says so.
-fn protection(loaded: &Loaded, world: &World) -> Result<Option<Problem>, Halt> {
-    if !loaded.spec.protect {
-        return Ok(None);
-    }
-    let title = format!("{} says protect: true", loaded.spec.name);
-    let help = "set protect: false in the file, in a change of its own, and destroy after that";
-    let problem = Problem::error("protected", title, help).at(loaded.places.at("protect"));
-    if world.mode == Mode::Sandbox {
-        return Ok(Some(Problem { severity: crate::problem::Severity::Note, ..problem }));
-    }
-    Err(Halt::new(Exit::Refused, problem))
-}
-
 /// Destroys an environment. The caller has seen its name typed.
 ///
 /// # Errors
@@ -58,7 +43,6 @@ pub async fn destroy(
     sink: &dyn Fn(&Event),
     stop: &Stop,
 ) -> Result<Destroyed, Halt> {
-    let note = protection(loaded, world)?;
     let record = recorded(world, &loaded.spec).await?;
     let ask = Look {
         verb: Verb::Destroy,
@@ -66,8 +50,7 @@ pub async fn destroy(
         acknowledged: &approval.acknowledged,
         today: world.clock.today(),
     };
-    let mut looked = look(loaded, Some(world), ask).await?;
-    looked.findings.extend(note);
+    let looked = look(loaded, Some(world), ask).await?;
     if looked.refused() {
         let stops = looked.findings.into_iter().filter(Problem::stops).collect();
         return Err(Halt { exit: Exit::Refused, problems: stops });
@@ -78,8 +61,9 @@ pub async fn destroy(
         return Err(Halt::new(Exit::PlanChanged, problem));
     }
     let lock = lock(world, &looked, "destroy", approval.no_lock).await?;
-    let ended = under_lock(loaded, world, ask, &lock, looked, sink, stop).await;
+    let ended = Box::pin(under_lock(loaded, world, ask, &lock, looked, sink, stop)).await;
     let _ = lock.release().await;
+    world.close()?;
     if let (Ok(destroyed), Some(store)) = (&ended, &world.store)
         && destroyed.exit() == Exit::Done
     {

@@ -13,7 +13,7 @@ use crate::guard::{self, Verb};
 use crate::model::{self, Identity};
 use crate::problem::{Exit, Problem};
 use crate::resources::{self, facts};
-use crate::view::report::Reads;
+use crate::view::report::{Mode, Reads};
 
 /// What a verb wants to know.
 #[derive(Clone, Copy, Debug)]
@@ -75,7 +75,7 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
     let owner = Owner { environment: spec.name.clone(), stack: id.stack.clone() };
     let graph = model::build(&spec);
     let (snapshot, unread, reads) = match world {
-        Some(world) => snapshot(world, &spec, &graph, &owner, ask.after_incomplete).await?,
+        Some(world) => Box::pin(snapshot(world, &spec, &graph, &owner, ask.after_incomplete)).await?,
         None => (Snapshot { facts: facts::offline(&spec), ..Snapshot::default() }, Vec::new(), Reads::default()),
     };
     let plan = match ask.verb {
@@ -89,6 +89,7 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
         verb: ask.verb,
         today,
         live: world.is_some(),
+        sandbox: world.is_some_and(|world| world.mode == Mode::Sandbox),
         place: &|path| loaded.places.at(path),
     };
     let mut acknowledged = spec.acknowledge.clone();
@@ -165,7 +166,7 @@ fn needed(
     let mut known = offered.facts.clone();
     for swept in kinds.values() {
         if let Swept::Known(found) = swept {
-            found.iter().for_each(|live| known.0.extend(live.facts.clone()));
+            known.0.extend(found.iter().flat_map(|live| live.facts.clone()));
         }
     }
     let pending = |fields: &Fields| {
@@ -241,7 +242,7 @@ fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
 /// for each node.
 fn multiply_volumes(lines: &mut [(Address, Vec<Line>)], present: &[(Address, Fields)]) {
     let group = present.iter().find(|(address, _)| address.kind() == "node-group");
-    let count = group.and_then(|(_, fields)| fields.get("scaling")?.get("desired")?.as_text()?.parse::<Decimal>().ok());
+    let count = group.and_then(|(_, fields)| fields.get("size")?.get("desired")?.as_text()?.parse::<Decimal>().ok());
     for (_, lines) in lines.iter_mut().filter(|(address, _)| address.kind() == "launch-template") {
         for line in lines {
             line.quantity = line.quantity.map(|quantity| quantity * count.unwrap_or_default());

@@ -49,6 +49,20 @@ impl World {
     }
 }
 
+impl World {
+    /// To be called when a run that changed something is over.
+    ///
+    /// # Errors
+    /// When the sandbox file cannot be written.
+    pub fn close(&self) -> Result<(), Halt> {
+        let flushed = self.sandbox.as_ref().map_or(Ok(()), Sandbox::flush);
+        flushed.map_err(|error| {
+            let help = "make room on the disk, or name another file with --sandbox=FILE";
+            Halt::new(Exit::Failed, Problem::error("sandbox-file", format!("cannot write it: {error}"), help))
+        })
+    }
+}
+
 fn bucket(spec: &Spec, cloud: &Cloud) -> Option<Store> {
     let bucket = spec.state.as_ref()?.bucket.clone();
     Some(Store::Bucket { client: cloud.s3.clone(), bucket, account: spec.account.clone() })

@@ -69,6 +69,15 @@ impl Sandbox {
         (self.now)()
     }
 
+    /// Writes the file, where there is one: at the end of a run, so that time which passed in waiting has passed for the next
+    /// run too.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn flush(&self) -> std::io::Result<()> {
+        self.persist.as_ref().map_or(Ok(()), |persist| self.with(|state| persist(state)))
+    }
+
     /// Answers one request: the way in for both doors.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ const CODES: [(&str, &str); 10] = [
     ("verify-cluster-version", "run `rem-ci plan`: the version in the file and the live one differ"),
     ("verify-endpoint-access", "run `rem-ci plan` and apply it: who reaches the API server is not what the file says"),
     ("verify-logging", "run `rem-ci plan` and apply it: audit trails are missing until then"),
-    ("verify-addon-healthy", "read the issues above; `rem-ci diagnose` looks at the add-on's pods"),
+    ("verify-addon-healthy", "read the issues above, then the add-on's pods: kubectl -n kube-system get pods"),
     (
         "verify-node-group",
         "read the health issues above; capacity and launch template errors pass when their cause does",

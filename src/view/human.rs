@@ -25,6 +25,19 @@ pub fn plans(reports: &[PlanReport], style: Style) -> String {
 /// A plan. One line where nothing changes and nobody has anything to say.
 #[must_use]
 pub fn plan(report: &PlanReport, style: Style) -> String {
+    let mut out = plan_before(report, style);
+    let changes = report.counts().changes() > 0;
+    if changes && report.mode != Mode::Offline && !report.findings.iter().any(Problem::stops) {
+        let environment = bounded(report.environment.raw(), 40);
+        let _ =
+            writeln!(out, "  apply with: rem-ci apply {environment} --expect-plan {}", visible(&report.plan_digest));
+    }
+    out
+}
+
+/// The same as an apply or a destroy shows it: without the command that would follow.
+#[must_use]
+pub fn plan_before(report: &PlanReport, style: Style) -> String {
     let counts = report.counts();
     let findings = words::findings(report);
     let quiet = counts.changes() + counts.unknown == 0;
@@ -51,7 +64,9 @@ pub fn plan(report: &PlanReport, style: Style) -> String {
     if report.estimate.seconds > 0 {
         price.push(format!("About {}.", number::about(report.estimate.seconds)));
     }
-    if let Some(delta) = report.cost.delta() {
+    if let Some(delta) = report.cost.delta()
+        && !delta.is_zero()
+    {
         price.push(format!("{} a month.", number::signed_dollars(delta)));
     }
     let price = price.join("   ");
@@ -63,7 +78,7 @@ pub fn plan(report: &PlanReport, style: Style) -> String {
     }
     danger(&mut out, report, &findings, style);
     out.push('\n');
-    out.push_str(&money::table(report, style));
+    out.push_str(&money::in_plan(report, style));
     detail(&mut out, report, style);
     notes(&mut out, report, &findings, style);
     closing(&mut out, report, style);
@@ -89,6 +104,9 @@ fn spread(left: &str, right: &str, style: Style, left_colour: &str, right_colour
     }
 }
 
+/// So many that are lost are named before the money; more would push it off the screen.
+const MOST_LOST: usize = 12;
+
 /// Findings that stop or weaken something, and everything that is destroyed.
 fn danger(out: &mut String, report: &PlanReport, findings: &[&Problem], style: Style) {
     let grave: Vec<_> = findings.iter().filter(|problem| problem.severity != Severity::Note).collect();
@@ -100,6 +118,11 @@ fn danger(out: &mut String, report: &PlanReport, findings: &[&Problem], style: S
     out.push('\n');
     for problem in grave {
         finding(out, problem, style);
+    }
+    if lost.len() > MOST_LOST {
+        let head = painted(style, paint::RED, "! destroys ");
+        let _ = writeln!(out, "  {head}{}, each of them below", number::count(lost.len(), "resource"));
+        return;
     }
     for row in lost {
         let what = if row.action == Action::Delete { "destroys" } else { "replaces" };
@@ -148,6 +171,9 @@ fn finding(out: &mut String, problem: &Problem, style: Style) {
     }
 }
 
+/// The order in which people think of an environment.
+const SECTIONS: [&str; 5] = ["network", "identity", "cluster", "interruption", "karpenter"];
+
 /// One line per resource, grouped by section; leaves only where something is there already.
 fn detail(out: &mut String, report: &PlanReport, style: Style) {
     let shown: Vec<_> = report.rows.iter().filter(|row| row.action != Action::Keep).collect();
@@ -159,9 +185,14 @@ fn detail(out: &mut String, report: &PlanReport, style: Style) {
             sections.push(row.address.section());
         }
     }
+    sections.sort_by_key(|section| SECTIONS.iter().position(|known| known == section).unwrap_or(SECTIONS.len()));
     for section in sections {
         let _ = writeln!(out, "\n  {}", painted(style, paint::BOLD, &format!("[{}]", bounded(section, 40))));
-        for row in shown.iter().filter(|row| row.address.section() == section) {
+        let of_section = || shown.iter().filter(|row| row.address.section() == section);
+        let mut rows: Vec<_> = of_section().collect();
+        // Kinds in the order in which they begin, each with all of its own.
+        rows.sort_by_key(|row| of_section().position(|first| first.kind == row.kind));
+        for row in rows {
             resource(out, row, column, style);
         }
     }
@@ -260,7 +291,6 @@ fn closing(out: &mut String, report: &PlanReport, style: Style) {
         );
     } else {
         let _ = writeln!(out, "  plan {digest}");
-        let _ = writeln!(out, "  apply with: rem-ci apply {environment} --expect-plan {digest}");
     }
 }
 

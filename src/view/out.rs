@@ -97,8 +97,16 @@ impl Progress {
         }
     }
 
-    /// Draws the time that has passed; nothing where nothing is drawn in place.
-    pub fn draw(&self, now: Duration) {
+    /// Shows that time has passed: drawn in place on a terminal, elsewhere a line about every wait that was silent for long.
+    pub fn tick(&mut self, now: Duration) {
+        if self.bar.is_some() {
+            self.draw(now);
+        } else if !self.quiet {
+            self.board.tick(now).iter().for_each(|line| drop(aside(line)));
+        }
+    }
+
+    fn draw(&self, now: Duration) {
         if let Some(bar) = &self.bar {
             bar.set_message(self.board.frame(now, self.style));
             bar.tick();

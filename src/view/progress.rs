@@ -1,7 +1,8 @@
 //! An apply as it goes. A wait always says for what, how long so far, and how long usually.
 //!
 //! [`Board`] is pure: events and the time since the start in, text out. On a terminal its [`frame`](Board::frame) is drawn
-//! in place by [`out`](super::out); elsewhere every [`line`](Board::line) is printed once.
+//! in place by [`out`](super::out); elsewhere every [`line`](Board::line) is printed once: the end of every step, the
+//! beginning of those that take a while, and once a minute what is still waited for.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -78,6 +79,8 @@ pub struct Board {
     environment: String,
     total: usize,
     estimate: Duration,
+    /// Width of the column of addresses.
+    column: usize,
     running: BTreeMap<Address, Running>,
     done: usize,
     failed: usize,
@@ -85,6 +88,8 @@ pub struct Board {
 
 /// Between two lines about one wait, where nothing is drawn in place.
 const TELL_EVERY: Duration = Duration::from_mins(1);
+/// What usually takes no longer is told when it is done, not when it begins.
+const BRIEF: Duration = Duration::from_secs(5);
 
 impl Board {
     /// A run of so many steps, estimated to take so long.
@@ -95,10 +100,33 @@ impl Board {
             environment: bounded(environment, 40),
             total,
             estimate,
+            column: 34,
             running: BTreeMap::new(),
             done: 0,
             failed: 0,
         }
+    }
+
+    /// The same with room for these addresses, so that what is said of them stands in one column.
+    #[must_use]
+    pub fn with_room_for<'a>(mut self, addresses: impl IntoIterator<Item = &'a Address>) -> Self {
+        let widest = addresses.into_iter().map(|address| address.as_str().chars().count()).max().unwrap_or(0);
+        self.column = widest.clamp(20, 48);
+        self
+    }
+
+    /// Lines to print, where nothing is drawn in place, because time has passed and nothing has happened.
+    pub fn tick(&mut self, now: Duration) -> Vec<String> {
+        let column = self.column;
+        let silent = self.running.iter_mut().filter(|(_, running)| now.saturating_sub(running.told) >= TELL_EVERY);
+        silent
+            .map(|(address, running)| {
+                running.told = now;
+                let status = if running.status.is_empty() { doing(running.action) } else { &running.status };
+                let words = wait(status, now.saturating_sub(running.since), running.usual);
+                said(now, address, &words, column)
+            })
+            .collect()
     }
 
     /// Takes an event at a time since the start. Gives the line to print where nothing is drawn in place; none where it
@@ -109,11 +137,10 @@ impl Board {
                 let status = String::new();
                 let running = Running { action: *action, since: now, usual: *usual, status, told: now };
                 self.running.insert(address.clone(), running);
-                let usually = match usual.as_secs() {
-                    0 => String::new(),
-                    secs => format!(", usually {}", number::clock(secs)),
-                };
-                (address, format!("{}{usually}", doing(*action)))
+                if *usual <= BRIEF {
+                    return None;
+                }
+                (address, format!("{}, usually {}", doing(*action), number::clock(usual.as_secs())))
             }
             ProgressEvent::Waiting { address, status, elapsed, usual } => {
                 let status = visible(status.raw());
@@ -123,22 +150,27 @@ impl Board {
                     since,
                     usual: *usual,
                     status: String::new(),
-                    told: Duration::ZERO,
+                    told: now,
                 });
                 running.usual = *usual;
-                let news = running.status != status || now.saturating_sub(running.told) >= TELL_EVERY;
+                // The first word for a wait says what its first line has said.
+                let turned = !running.status.is_empty() && running.status != status;
+                let news = turned || now.saturating_sub(running.told) >= TELL_EVERY;
                 running.status.clone_from(&status);
                 if !news {
                     return None;
                 }
                 running.told = now;
-                let so_far = number::clock(elapsed.as_secs());
-                (address, format!("{status} for {so_far}, usually {}", number::clock(usual.as_secs())))
+                (address, wait(&status, *elapsed, *usual))
             }
             ProgressEvent::Ready { address, took } => {
                 let action = self.running.remove(address).map_or(Action::Settle, |running| running.action);
                 self.done += 1;
-                (address, format!("{} after {}", did(action), number::clock(took.as_secs())))
+                let after = match took.as_secs() {
+                    0 => String::new(),
+                    secs => format!(" after {}", number::clock(secs)),
+                };
+                (address, format!("{}{after}", did(action)))
             }
             ProgressEvent::Failed { address, error } => {
                 self.running.remove(address);
@@ -150,7 +182,7 @@ impl Board {
                 (address, format!("try {attempt} in {wait}: {}", visible(why.raw())))
             }
         };
-        Some(format!("{:>7}  {:<34} {words}\n", number::clock(now.as_secs()), visible(address.as_str())))
+        Some(said(now, address, &words, self.column))
     }
 
     /// How long it will still take, as far as the estimate and the running steps say.
@@ -193,9 +225,10 @@ impl Board {
                 secs => format!(", usually {}", number::clock(secs)),
             };
             let line = format!(
-                "  ~ {:<34} {}{status} for {so_far}{usually}",
+                "  ~ {:<column$} {}{status} for {so_far}{usually}",
                 bounded(address.as_str(), 60),
-                doing(running.action)
+                doing(running.action),
+                column = self.column
             );
             let _ = write!(out, "\n{}", human::clip(&line, style.width));
         }
@@ -208,6 +241,19 @@ impl Board {
         }
         out
     }
+}
+
+/// One line: when, which, what.
+fn said(now: Duration, address: &Address, words: &str, column: usize) -> String {
+    format!("{:>7}  {:<column$} {words}\n", number::clock(now.as_secs()), visible(address.as_str()))
+}
+
+fn wait(status: &str, elapsed: Duration, usual: Duration) -> String {
+    let usually = match usual.as_secs() {
+        0 => String::new(),
+        secs => format!(", usually {}", number::clock(secs)),
+    };
+    format!("{status} for {}{usually}", number::clock(elapsed.as_secs()))
 }
 
 const fn doing(action: Action) -> &'static str {

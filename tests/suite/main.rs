@@ -2,6 +2,7 @@
 //!
 //! | module | what it shows |
 //! |---|---|
+//! | `bill.rs` | what the shipped environments cost, to the cent |
 //! | `common.rs` | a region in virtual time, an environment, a run |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
@@ -12,6 +13,7 @@
 //! | `credentials.rs` | sessions shorter than the run |
 //! | `signals.rs` | stopped and killed |
 
+mod bill;
 mod clash;
 mod common;
 mod credentials;

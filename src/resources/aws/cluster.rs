@@ -7,6 +7,7 @@ use aws_sdk_eks::types as sdk;
 use super::eks;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::config::spec;
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Ready,
     Resource, Scope, Value,
@@ -138,6 +139,15 @@ impl Resource for Cluster {
 
     fn after(&self) -> Vec<Address> {
         self.after.clone()
+    }
+
+    fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
+        vec![lines::control_plane(eks::text(fields, "version"), rates)]
+    }
+
+    /// Nodes and add-ons follow the control plane, never the other way round.
+    fn moves(changes: &[Change]) -> &'static [&'static str] {
+        if changes.iter().any(|change| change.field == "version") { &["version"] } else { &[] }
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

@@ -7,6 +7,7 @@ use futures_util::future::try_join;
 
 use super::ec2_common::{fields, gone_is_done, id_of, is_of, live, ours, retag, tagged};
 use crate::cloud::{Cloud, failed, gone_is_none};
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Patience, Read, Resource, Scope, Value,
 };
@@ -56,6 +57,10 @@ impl Resource for Eip {
 
     fn after(&self) -> Vec<Address> {
         vec![self.after.clone()]
+    }
+
+    fn cost(_fields: &Fields, rates: &Rates) -> Vec<Line> {
+        vec![lines::public_ipv4(rates)]
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

@@ -7,6 +7,7 @@ use futures_util::future::{try_join, try_join_all};
 
 use super::derived;
 use crate::cloud::{Cloud, failed, gone_is_none};
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Resource,
     Scope, Value,
@@ -76,6 +77,10 @@ impl Resource for EventRule {
             ("targets", (!self.targets.is_empty()).then(|| Value::map(self.targets.clone()))),
             ("tags", Some(Value::tags(&self.tags))),
         ])
+    }
+
+    fn cost(_fields: &Fields, rates: &Rates) -> Vec<Line> {
+        vec![lines::event_rule(rates)]
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::ec2_common::{changed, fields, gone_is_done, half_made, stand_for, tag_changes, text};
 use crate::cloud::{Cloud, failed, gone_is_none};
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Patience, Read, Ready, Resource,
     Scope, TAG_ENVIRONMENT, Value, policy, policy_from_text,
@@ -110,6 +111,10 @@ impl Resource for KmsKey {
             ("alias", Some(Value::text(&self.alias))),
             ("tags", Some(Value::tags(&self.tags))),
         ])
+    }
+
+    fn cost(_fields: &Fields, rates: &Rates) -> Vec<Line> {
+        vec![lines::kms_key(rates)]
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

@@ -15,6 +15,7 @@ use super::ec2_common::{
     changed, fields, gone_is_done, id_of, is_of, live, ours, retag, some_set, tag, tag_map, tagged, text, texts,
 };
 use crate::cloud::{Cloud, failed, gone_is_none};
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Resource,
     Scope, Value,
@@ -126,6 +127,17 @@ impl Resource for LaunchTemplate {
             ("interfaceTags", node_tags),
             ("tags", Some(Value::tags(&self.tags))),
         ])
+    }
+
+    /// The volume of one node; how many nodes there are, only the node group knows.
+    fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
+        let size = fields.get("volume").and_then(|volume| volume.get("sizeGiB")?.as_text()?.parse().ok());
+        size.map_or_else(Vec::new, |gib| lines::gp3_volumes(1, gib, None, None, rates))
+    }
+
+    fn moves(changes: &[Change]) -> &'static [&'static str] {
+        let content = changes.iter().any(|change| CONTENT.contains(&change.field.as_str()));
+        if content { &["version", "content"] } else { &[] }
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

@@ -6,6 +6,7 @@ use aws_sdk_ec2::types::{self, ConnectivityType, NatGatewayState, ResourceType};
 
 use super::ec2_common::{fields, filter, gone_is_done, id_of, is_of, live, ours, retag, tag_map, tagged, text};
 use crate::cloud::{Cloud, failed, gone_is_none};
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Ready, Resource,
     Scope, TAG_ENVIRONMENT, Value,
@@ -71,6 +72,10 @@ impl Resource for NatGateway {
 
     fn after(&self) -> Vec<Address> {
         vec![self.after.clone()]
+    }
+
+    fn cost(_fields: &Fields, rates: &Rates) -> Vec<Line> {
+        vec![lines::nat_gateway(rates)]
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

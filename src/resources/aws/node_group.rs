@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::eks;
 use crate::cloud::{Cloud, failed, gone_is_none};
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Ready, Resource,
     Scope, Value,
@@ -172,6 +173,11 @@ impl Resource for NodeGroup {
 
     fn after(&self) -> Vec<Address> {
         self.after.clone()
+    }
+
+    fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
+        let count = fields.get("size").and_then(|size| size.get("desired")?.as_text()?.parse().ok());
+        vec![lines::instances(eks::text(fields, "instanceType"), count.unwrap_or_default(), rates)]
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types::{self, AttributeBooleanValue, ResourceType, VpcAttributeName, VpcState};
 use futures_util::future::{try_join, try_join_all};
 
-use super::ec2_common::{changed, fields, gone_is_done, half_made, id_of, is_of, live, ours, retag, tagged, text};
+use super::ec2_common::{
+    changed, fields, filter, gone_is_done, half_made, id_of, is_of, live, ours, retag, tagged, text,
+};
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
     Address, Change, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Ready, Resource,
-    Scope, Value,
+    Scope, TAG_STACK, Value,
 };
 
 /// The environment's own VPC, `network/vpc`.
@@ -35,6 +37,8 @@ impl Resource for Vpc {
             "ec2:CreateVpc",
             "ec2:ModifyVpcAttribute",
             "ec2:DeleteVpc",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DeleteSecurityGroup",
             "ec2:CreateTags",
             "ec2:DeleteTags",
         ],
@@ -107,9 +111,29 @@ impl Resource for Vpc {
         retag(world, cx, live, want).await
     }
 
-    async fn delete(world: &Cloud, _cx: &Cx, live: &Live) -> Result<(), Failure> {
-        gone_is_done(world.ec2.delete_vpc().vpc_id(&live.id).send().await.map_err(failed("ec2:DeleteVpc")))
+    async fn delete(world: &Cloud, cx: &Cx, live: &Live) -> Result<(), Failure> {
+        let call = world.ec2.delete_vpc().vpc_id(&live.id).send().await;
+        let ended = gone_is_done(call.map_err(failed("ec2:DeleteVpc")));
+        if ended.as_ref().is_err_and(|failure| failure.code == "DependencyViolation") {
+            // The engine tries again: by then these are out of the way.
+            remove_orphaned_groups(world, cx, &live.id).await?;
+        }
+        ended
     }
+}
+
+/// EKS leaves the cluster's security group behind where an interface still used it as the cluster went. It carries our tags,
+/// and nothing of ours deletes it but its VPC.
+async fn remove_orphaned_groups(world: &Cloud, cx: &Cx, vpc: &str) -> Result<(), Failure> {
+    let filters = vec![filter("vpc-id", [vpc]), filter(format!("tag:{TAG_STACK}"), [cx.stack.as_str()])];
+    let call = world.ec2.describe_security_groups().set_filters(Some(filters)).into_paginator().items().send();
+    let found: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed("ec2:DescribeSecurityGroups"))?;
+    let ends = found.iter().filter_map(types::SecurityGroup::group_id).map(|id| async move {
+        let call = world.ec2.delete_security_group().group_id(id).send().await;
+        gone_is_done(call.map_err(failed("ec2:DeleteSecurityGroup")))
+    });
+    futures_util::future::try_join_all(ends).await?;
+    Ok(())
 }
 
 fn flag(on: bool) -> AttributeBooleanValue {

@@ -8,6 +8,7 @@ use super::ec2_common::{
     changed, difference, fields, gone_is_done, id_of, is_of, live, ours, retag, some_set, tagged, text, texts,
 };
 use crate::cloud::{Cloud, failed, gone_is_none};
+use crate::cost::{Line, Rates, lines};
 use crate::engine::{
     Address, Change, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Ready, Resource,
     Scope, Value,
@@ -114,6 +115,20 @@ impl Resource for VpcEndpoint {
             ]),
         });
         want
+    }
+
+    fn cost(fields: &Fields, rates: &Rates) -> Vec<Line> {
+        let service = fields.get("service").and_then(Value::as_text).unwrap_or_default();
+        // `com.amazonaws.REGION.ecr.api`, in China with `cn.` before it.
+        let after = service.split_once("amazonaws.").and_then(|(_, rest)| rest.split_once('.'));
+        let service = after.map_or(service, |(_, short)| short);
+        let zones = fields.get("subnets").map_or(0, |subnets| subnets.items().len());
+        match fields.get("type").and_then(Value::as_text) {
+            Some("Interface") => {
+                vec![lines::interface_endpoint(service, u64::try_from(zones).unwrap_or_default(), rates)]
+            }
+            _ => vec![lines::gateway_endpoint(service, rates)],
+        }
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {

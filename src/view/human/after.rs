@@ -103,8 +103,13 @@ pub fn verify(report: &VerifyReport, style: Style) -> String {
         let evidence = visible(check.evidence.raw());
         let title = visible(&check.title);
         let room = style.width.saturating_sub(8);
-        let line = if evidence.is_empty() { title } else { format!("{title}: {evidence}") };
-        let _ = writeln!(out, "  {mark}  {}", clip(&line, room));
+        let line = if evidence.is_empty() { title.clone() } else { format!("{title}: {evidence}") };
+        // What holds needs one line; the whole evidence is in the JSON. What does not hold is said in full.
+        let told = title.contains(&evidence) || line.chars().count() > room;
+        let line = if check.passed && told { title } else { line };
+        for (index, line) in super::wrap(&line, room).iter().enumerate() {
+            let _ = if index == 0 { writeln!(out, "  {mark}  {line}") } else { writeln!(out, "  |     {line}") };
+        }
         if !check.passed {
             let _ = writeln!(out, "  help  {}   rem-ci explain {}", visible(&check.help), check.code);
         }

@@ -18,6 +18,18 @@ pub fn cost(report: &PlanReport, style: Style) -> String {
     format!("{}\n\n{}", painted(style, paint::BOLD, &head), table(report, style))
 }
 
+/// The table, or one line where the plan changes none of it.
+pub(super) fn in_plan(report: &PlanReport, style: Style) -> String {
+    let same = report.cost.delta().is_some_and(|delta| delta.is_zero());
+    match report.cost.after.total().known() {
+        Some(sum) if same && report.cost.before.total().known().is_some_and(|before| !before.is_zero()) => {
+            let line = format!("COST a month stays {} USD, {}", number::money(sum), words::price_date(&report.cost));
+            format!("  {}\n", painted(style, paint::DIM, &line))
+        }
+        _ => table(report, style),
+    }
+}
+
 /// The table with its heading and notes, indented by two.
 pub(super) fn table(report: &PlanReport, style: Style) -> String {
     render(&report.cost, style)

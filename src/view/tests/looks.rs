@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use super::made;
 use crate::problem::{Place, Problem};
 use crate::view::markdown::{COMMENT_LIMIT, CommentMeta};
-use crate::view::report::{DriftReport, OutputReport, OutputValue};
+use crate::view::report::{Action, DriftReport, OutputReport, OutputValue};
 use crate::view::{Style, errors, human, json, markdown};
 
 fn meta() -> CommentMeta {
@@ -156,4 +156,15 @@ fn a_single_nat_gateway_serves_all_zones_in_the_picture() {
     }
     topology.zones[0].nat_gateway = false;
     assert!(!topology.mermaid().contains("|out|"));
+}
+
+#[test]
+fn a_destroy_does_not_say_everything_twice() {
+    let mut report = made::create_all();
+    report.rows = (1..=13).map(|n| made::row(&format!("network/subnet/{n}"), "subnet", Action::Delete, 1)).collect();
+    let text = human::plan_before(&report, Style::default());
+    assert!(text.contains("! destroys 13 resources, each of them below"), "{text}");
+    assert_eq!(text.matches("subnet/13").count(), 1, "{text}");
+    report.rows.pop();
+    assert_eq!(human::plan_before(&report, Style::default()).matches("subnet/12").count(), 2);
 }

@@ -101,9 +101,24 @@ fn progress_says_for_what_how_long_and_how_long_usually() {
         elapsed: secs(elapsed),
         usual: secs(550),
     };
-    assert!(board.line(secs(24), &waiting(10)).is_some_and(|line| line.contains("CREATING for 0:10, usually 9:10")));
-    assert_eq!(board.line(secs(34), &waiting(20)), None, "the same again is no news");
-    assert!(board.line(secs(90), &waiting(76)).is_some(), "after a minute it is");
+    assert_eq!(board.line(secs(24), &waiting(10)), None, "it has just been said");
+    assert_eq!(board.tick(secs(73)), Vec::<String>::new());
+    let still = board.line(secs(90), &waiting(76));
+    assert!(still.is_some_and(|line| line.contains("CREATING for 1:16, usually 9:10")), "after a minute it is news");
+    assert_eq!(
+        board.tick(secs(150)),
+        ["   2:30  cluster/cluster                    CREATING for 2:16, usually 9:10\n"],
+        "time alone is news too"
+    );
+    assert_eq!(board.tick(secs(151)), Vec::<String>::new());
+    let turned = ProgressEvent::Waiting {
+        address: cluster.clone(),
+        status: "FAILED".into(),
+        elapsed: secs(140),
+        usual: secs(550),
+    };
+    assert!(board.line(secs(154), &turned).is_some(), "another word is news");
+    board.line(secs(155), &waiting(141));
     assert_eq!(board.remaining(secs(252)), secs(468));
     let frame = board.frame(secs(252), Style::default());
     assert_eq!(
@@ -116,6 +131,10 @@ fn progress_says_for_what_how_long_and_how_long_usually() {
         "   9:16  cluster/cluster                    created after 9:02\n"
     );
     let eip = at("network/eip/1");
+    let brief = ProgressEvent::Started { address: eip.clone(), action: Action::Create, usual: secs(5) };
+    assert_eq!(board.line(secs(600), &brief), None, "what is brief is told when it is done");
+    let ready = ProgressEvent::Ready { address: eip.clone(), took: Duration::from_millis(400) };
+    assert_eq!(board.line(secs(600), &ready).unwrap(), "  10:00  network/eip/1                      created\n");
     let retry = ProgressEvent::Retrying { address: eip.clone(), why: "\u{1b}[2J".into(), after: secs(2), attempt: 2 };
     assert_eq!(
         board.line(secs(600), &retry).unwrap(),

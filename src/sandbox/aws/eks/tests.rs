@@ -2,12 +2,13 @@
 
 mod wire;
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
-use super::SubnetInfo;
-use crate::sandbox::aws::{eks, iam};
+use crate::sandbox::aws::{ec2, eks, iam};
 use crate::sandbox::region::{settle, with_here};
-use crate::sandbox::state::{Millis, State};
+use crate::sandbox::state::{Millis, RegionState, State};
 use crate::sandbox::wire::{Answer, Call};
 
 const START: Millis = 1_795_000_000_000; // 2026-11-18
@@ -21,26 +22,9 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let mut world = Self { state: State::new(7), now: START };
-        with_here(
-            &mut world.state,
-            START,
-            "123456789012",
-            "us-east-1",
-            "arn:aws:iam::123456789012:user/sandbox",
-            |here| {
-                for (id, zone) in [("subnet-a", "use1-az1"), ("subnet-b", "use1-az2"), ("subnet-c", "use1-az3")] {
-                    let info = SubnetInfo {
-                        id: id.into(),
-                        vpc: "vpc-1".into(),
-                        zone: format!("z{zone}"),
-                        zone_id: zone.into(),
-                        free: 200,
-                    };
-                    here.region.eks.outside.subnets.insert(id.into(), info);
-                }
-            },
-        );
+        let mut world = Self { state: State::new(7), now: START - 60_000 };
+        world.network();
+        world.now = START;
         for (name, service, policies) in [
             ("control", "eks.amazonaws.com", vec!["AmazonEKSClusterPolicy"]),
             ("nodes", "ec2.amazonaws.com", vec!["AmazonEKSWorkerNodePolicy", "AmazonEC2ContainerRegistryPullOnly"]),
@@ -80,9 +64,52 @@ impl World {
             "arn:aws:iam::123456789012:user/sandbox",
             |here| {
                 settle(here);
-                if service == "iam" { iam::handle(here, &call) } else { eks::handle(here, &call) }
+                match service {
+                    "iam" => iam::handle(here, &call),
+                    "ec2" => ec2::handle(here, &call),
+                    _ => eks::handle(here, &call),
+                }
             },
         )
+    }
+
+    /// A VPC whose main table leads to an internet gateway, and in it `subnet-a`, `subnet-b` and `subnet-c`, which give
+    /// their instances public addresses. EKS has no control planes in the zone of the last.
+    fn network(&mut self) {
+        let made = self.ec2("CreateVpc", json!({ "CidrBlock": "10.0.0.0/16" }));
+        let vpc = made["vpc"]["vpcId"].clone();
+        self.wait(20);
+        let gateway = self.ec2("CreateInternetGateway", json!({}))["internetGateway"]["internetGatewayId"].clone();
+        self.ec2("AttachInternetGateway", json!({ "InternetGatewayId": gateway, "VpcId": vpc }));
+        let main = self.region().ec2.route_tables.keys().next().expect("the main table").clone();
+        let out = json!({ "RouteTableId": main, "DestinationCidrBlock": "0.0.0.0/0", "GatewayId": gateway });
+        self.ec2("CreateRoute", out);
+        for (at, (name, zone)) in
+            [("subnet-a", "use1-az1"), ("subnet-b", "use1-az2"), ("subnet-c", "use1-az3")].into_iter().enumerate()
+        {
+            let block = format!("10.0.{at}.0/24");
+            let made = self
+                .ec2("CreateSubnet", json!({ "VpcId": vpc, "CidrBlock": block, "AvailabilityZoneId": zone }))["subnet"]
+                ["subnetId"]
+                .clone();
+            self.ec2("ModifySubnetAttribute", json!({ "SubnetId": made, "MapPublicIpOnLaunch": { "Value": true } }));
+            // A name to read in the tests, instead of digits.
+            let subnets = &mut self.region_mut().ec2.subnets;
+            let subnet = subnets.remove(made.as_str().expect("an id")).expect("the subnet");
+            subnets.insert(name.to_owned(), subnet);
+        }
+        self.wait(20);
+    }
+
+    /// The subnet's table becomes one that leads nowhere.
+    fn close(&mut self, subnet: &str) {
+        let vpc = self.region().ec2.subnets[subnet].vpc.clone();
+        let table = self.ec2("CreateRouteTable", json!({ "VpcId": vpc }))["routeTable"]["routeTableId"].clone();
+        self.ec2("AssociateRouteTable", json!({ "RouteTableId": table, "SubnetId": subnet }));
+    }
+
+    fn ec2(&mut self, operation: &str, params: Json) -> Json {
+        self.call("ec2", operation, params).unwrap_or_else(|fault| panic!("{operation}: {fault:?}"))
     }
 
     fn iam(&mut self, operation: &str, params: Json) -> Answer {
@@ -123,8 +150,28 @@ impl World {
             .clone()
     }
 
-    fn outside(&self) -> &super::Interim {
-        &self.state.accounts["123456789012"].regions["us-east-1"].eks.outside
+    fn region(&self) -> &RegionState {
+        &self.state.accounts["123456789012"].regions["us-east-1"]
+    }
+
+    fn region_mut(&mut self) -> &mut RegionState {
+        self.state.accounts.get_mut("123456789012").unwrap().regions.get_mut("us-east-1").unwrap()
+    }
+
+    /// Ids of the instances that are not going.
+    fn nodes(&self) -> BTreeSet<String> {
+        let instances = self.region().ec2.instances.iter();
+        instances.filter(|(_, instance)| instance.going.is_none()).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// How many interfaces the control plane has.
+    fn interfaces(&self) -> usize {
+        let all = self.region().ec2.network_interfaces.values();
+        all.filter(|interface| interface.description == "Amazon EKS one").count()
+    }
+
+    fn log_group(&self) -> bool {
+        self.region().logs.exists("/aws/eks/one/cluster")
     }
 }
 
@@ -177,7 +224,7 @@ fn a_cluster_takes_its_time_and_then_has_addresses() {
             .starts_with("https://oidc.eks.us-east-1.amazonaws.com/id/")
     );
     assert!(body["resourcesVpcConfig"]["clusterSecurityGroupId"].as_str().unwrap().starts_with("sg-"));
-    assert_eq!(world.outside().interfaces.len(), 2);
+    assert_eq!(world.interfaces(), 2);
     let entries = world.eks("ListAccessEntries", json!({ "clusterName": "one" })).unwrap();
     assert_eq!(entries["accessEntries"], json!(["arn:aws:iam::123456789012:user/sandbox"]));
 }
@@ -232,13 +279,13 @@ fn updates_go_one_at_a_time_and_of_one_kind() {
     let other = json!({ "name": "one", "resourcesVpcConfig": { "endpointPrivateAccess": true } });
     assert_eq!(world.code("UpdateClusterConfig", other), "ResourceInUseException");
     world.wait(119);
-    assert!(world.outside().logs.is_empty());
+    assert!(!world.log_group());
     assert_eq!(world.status(), "UPDATING");
     world.wait(52);
     assert_eq!(world.status(), "ACTIVE");
     let done = world.eks("DescribeUpdate", json!({ "name": "one", "updateId": update["id"] })).unwrap();
     assert_eq!(done["update"]["status"], "Successful");
-    assert!(world.outside().logs.contains("/aws/eks/one/cluster"), "EKS makes the group when logs go on");
+    assert!(world.log_group(), "EKS makes the group when logs go on");
     for (version, ok) in [("1.36", false), ("1.34", false), ("1.33", false), ("9", false), ("1.35", true)] {
         assert_eq!(
             world.eks("UpdateClusterVersion", json!({ "name": "one", "version": version })).is_ok(),
@@ -262,14 +309,17 @@ fn a_node_group_joins_late_and_holds_its_role() {
     assert_eq!(entry["accessEntry"]["type"], "EC2_LINUX");
     world.wait(201);
     assert_eq!(world.group()["status"], "ACTIVE");
-    assert_eq!(world.outside().instances.len(), 2);
+    assert_eq!(world.nodes().len(), 2);
+    let scaling = world.region().autoscaling.groups.values().next().expect("its Auto Scaling group");
+    assert_eq!(scaling.instances.iter().cloned().collect::<BTreeSet<_>>(), world.nodes());
+    assert_eq!((scaling.min, scaling.max, scaling.desired), (2, 3, 2));
     assert_eq!(world.code("DeleteCluster", json!({ "name": "one" })), "ResourceInUseException");
     let more = json!({ "clusterName": "one", "nodegroupName": "system", "scalingConfig": { "desiredSize": 3 } });
     world.eks("UpdateNodegroupConfig", more.clone()).unwrap();
     assert_eq!(world.code("UpdateNodegroupConfig", more), "ResourceInUseException");
     world.wait(60);
     assert_eq!(world.group()["scalingConfig"]["desiredSize"], 3);
-    assert_eq!(world.outside().instances.len(), 3);
+    assert_eq!(world.nodes().len(), 3);
     world.eks("DeleteNodegroup", json!({ "clusterName": "one", "nodegroupName": "system" })).unwrap();
     world.wait(119);
     assert_eq!(world.group()["status"], "DELETING");
@@ -278,7 +328,7 @@ fn a_node_group_joins_late_and_holds_its_role() {
         world.code("DescribeNodegroup", json!({ "clusterName": "one", "nodegroupName": "system" })),
         "ResourceNotFoundException"
     );
-    assert!(world.outside().instances.is_empty() && world.outside().scaling.is_empty());
+    assert!(world.nodes().is_empty() && world.region().autoscaling.groups.is_empty());
     assert_eq!(
         world.iam("ListInstanceProfilesForRole", json!({ "RoleName": "nodes" })).unwrap()["InstanceProfiles"],
         json!([])
@@ -409,15 +459,16 @@ fn deletion_is_protected_and_writes_the_log_group_again() {
     world.eks("UpdateClusterConfig", json!({ "name": "one", "deletionProtection": false })).unwrap();
     world.wait(16);
     world.eks("DeleteCluster", json!({ "name": "one" })).unwrap();
-    with_here(&mut world.state, world.now, "123456789012", "us-east-1", "", |here| {
-        here.region.eks.outside.logs.clear();
-    });
+    assert!(world.log_group());
+    world.region_mut().logs.groups.clear();
     world.wait(68);
     assert_eq!(world.status(), "DELETING");
     world.wait(161);
     assert_eq!(world.code("DescribeCluster", json!({ "name": "one" })), "ResourceNotFoundException");
-    assert!(world.outside().logs.contains("/aws/eks/one/cluster"));
-    assert!(world.outside().groups.is_empty() && world.outside().interfaces.is_empty());
+    assert!(world.log_group());
+    assert_eq!(world.interfaces(), 0);
+    let groups = world.region().ec2.security_groups.values();
+    assert_eq!(groups.map(|group| group.name.as_str()).collect::<Vec<_>>(), ["default"]);
 }
 
 #[test]
@@ -428,22 +479,20 @@ fn a_new_version_replaces_every_node_and_none_is_ahead_of_its_cluster() {
     world.eks("CreateNodegroup", group).unwrap();
     world.wait(201);
     assert_eq!(world.group()["version"], "1.33");
-    let before = world.outside().instances.clone();
+    let before = world.nodes();
     let to = |version: &str| json!({ "clusterName": "one", "nodegroupName": "system", "version": version });
     assert_eq!(world.code("UpdateNodegroupVersion", to("1.35")), "InvalidParameterException");
     world.eks("UpdateNodegroupVersion", to("1.34")).unwrap();
     world.wait(511);
     assert_eq!((world.group()["version"].clone(), world.group()["status"].clone()), (json!("1.34"), json!("ACTIVE")));
-    assert_eq!(world.outside().instances.len(), 2);
-    assert!(world.outside().instances.keys().all(|id| !before.contains_key(id)));
+    assert_eq!(world.nodes().len(), 2);
+    assert!(world.nodes().is_disjoint(&before));
 }
 
 #[test]
 fn nodes_without_a_way_out_do_not_join() {
     let mut world = World::cluster(json!({}));
-    with_here(&mut world.state, world.now, "123456789012", "us-east-1", "", |here| {
-        here.region.eks.outside.closed.insert("subnet-b".into());
-    });
+    world.close("subnet-b");
     world.eks("CreateNodegroup", nodes()).unwrap();
     world.wait(1800);
     assert_eq!(world.group()["status"], "CREATE_FAILED");
