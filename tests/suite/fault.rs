@@ -208,11 +208,12 @@ pub fn failures(outcome: &rem_ci::engine::Outcome) -> Vec<String> {
     failed.chain(skipped).collect()
 }
 
-/// Runs `work` for every item over as many threads as there are processors; gives what it has to say, by item.
-pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> R + Sync) -> Vec<R> {
+/// Runs `work` for every item over as many threads as there are processors; gives what is wrong with each, by item. Says it
+/// at once too: all of it may take minutes.
+pub fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) -> Vec<String> + Sync) -> Vec<Vec<String>> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+    let mut done: Vec<(usize, Vec<String>)> = std::thread::scope(|scope| {
         let workers: Vec<_> = (0..threads)
             .map(|_| {
                 scope.spawn(|| {
@@ -220,7 +221,11 @@ pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> R + Sync)
                     loop {
                         let at = next.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
                         let Some(item) = items.get(at) else { return mine };
-                        mine.push((at, work(at, item)));
+                        let wrong = work(at, item);
+                        if !wrong.is_empty() {
+                            eprintln!("{at} of {}: {wrong:#?}", items.len());
+                        }
+                        mine.push((at, wrong));
                     }
                 })
             })
@@ -228,5 +233,5 @@ pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(usize, &T) -> R + Sync)
         workers.into_iter().flat_map(|worker| worker.join().expect("a worker ends")).collect()
     });
     done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, said)| said).collect()
+    done.into_iter().map(|(_, wrong)| wrong).collect()
 }
