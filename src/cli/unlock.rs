@@ -1,7 +1,7 @@
 //! `rem-ci unlock ENV --lock-id ID`
 
 use super::{Common, Say};
-use crate::cloud::{Holder, Store, idle, lock_key};
+use crate::cloud::{Lock, Store, lock_key};
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
 
@@ -24,11 +24,10 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
         return Err(Halt::new(Exit::Failed, Problem::error("no-lock", "the environment has no state bucket", help)));
     };
     let key = lock_key(&loaded.spec.name);
-    let stored = store.get(&key).await?.filter(|_| !idle(store, &loaded.spec.name));
-    let Some(stored) = stored else { return Ok(say.result("nobody holds the lock\n")) };
-    let holder: Option<Holder> = serde_json::from_slice(&stored.body).ok();
+    let Some((holder, age)) = Lock::holder(store, &loaded.spec.name).await? else {
+        return Ok(say.result("nobody holds the lock\n"));
+    };
     let id = holder.as_ref().map(|holder| holder.id.clone()).unwrap_or_default();
-    let age = stored.now - stored.written;
     let who = holder.map_or_else(|| "unreadable".to_owned(), |holder| format!("{} ({})", holder.run, holder.verb));
     if let Store::Folder(_) = store {
         let title = format!("{who} holds the lock");

@@ -4,6 +4,7 @@ use aws_types::SdkConfig;
 
 use super::counting::Counting;
 use super::flights::Flights;
+use super::guarding::Guarding;
 use crate::engine::Read;
 
 /// Everything a kind's calls go through.
@@ -49,7 +50,8 @@ macro_rules! client {
     ($service:ident, $config:expr) => {{
         use $service::config::retry::{RetryPartition, TokenBucket};
         let partition = RetryPartition::custom("rem-ci").token_bucket(TokenBucket::unlimited()).build();
-        let builder = $service::config::Builder::from($config).interceptor(Counting).retry_partition(partition);
+        let builder = $service::config::Builder::from($config).retry_partition(partition);
+        let builder = builder.interceptor(Counting).interceptor(Guarding);
         $service::Client::from_conf(builder.build())
     }};
 }

@@ -18,6 +18,9 @@ use crate::sandbox::connector::Sandbox;
 /// No single call takes longer; the lock's lease arithmetic counts on it.
 pub const LONGEST_CALL: Duration = Duration::from_secs(30);
 
+/// No single try of a call takes longer.
+pub(super) const LONGEST_TRY: Duration = Duration::from_secs(10);
+
 /// Why there is no live configuration.
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
@@ -29,7 +32,7 @@ pub enum LiveError {
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
-        .operation_attempt_timeout(Duration::from_secs(10))
+        .operation_attempt_timeout(LONGEST_TRY)
         .operation_timeout(LONGEST_CALL)
         .build()
 }

@@ -66,6 +66,7 @@ pub fn classify(code: &str, message: &str, status: u16) -> Class {
         | "AuthFailure"
         | "ExpiredToken"
         | "ExpiredTokenException"
+        | "RequestExpired"
         | "InvalidClientTokenId"
         | "UnrecognizedClientException"
         | "SignatureDoesNotMatch"

@@ -8,12 +8,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::clock::Clock;
-use super::config::LONGEST_CALL;
+use super::config::{LONGEST_CALL, LONGEST_TRY};
 use super::store::{Store, Stored};
 use crate::engine::wait::pause;
 use crate::engine::{Class, Failure, Gate};
@@ -78,17 +79,32 @@ pub struct Lease {
     key: String,
     holder: RefCell<Holder>,
     etag: RefCell<String>,
-    /// On the boot clock, when the lease ends.
+    term: Rc<Term>,
+}
+
+/// How long a lease still holds.
+#[derive(Debug)]
+struct Term {
+    /// On the boot clock, when it ends.
     until: Cell<Duration>,
     lost: Cell<bool>,
     clock: Clock,
 }
 
-/// Whether a folder's lock is nobody's. The system lets go of it with its process; what is written in the file stays.
-#[must_use]
-pub fn idle(store: &Store, environment: &str) -> bool {
-    let Store::Folder(folder) = store else { return false };
-    File::open(folder.join(lock_key(environment))).is_ok_and(|file| file.try_lock().is_ok())
+impl Term {
+    fn longer_than(&self, time: Duration) -> bool {
+        !self.lost.get() && self.until.get().saturating_sub(self.clock.boot()) > time
+    }
+}
+
+tokio::task_local! {
+    static TERM: Rc<Term>;
+}
+
+/// Whether a request that changes something may leave now. The gate asks before every operation; this, before each of its
+/// requests: one operation may be several calls and tries, and the machine may have slept between two of them.
+pub(super) fn may_write() -> bool {
+    TERM.try_with(|term| term.longer_than(LONGEST_TRY)).unwrap_or(true)
 }
 
 /// Where the lock of an environment is.
@@ -122,6 +138,31 @@ impl Lock {
         }
     }
 
+    /// Does work that may write only while the lease holds, down to the single request.
+    pub async fn within<F: Future>(&self, work: F) -> F::Output {
+        match self {
+            Self::Bucket(lease) => TERM.scope(Rc::clone(&lease.term), work).await,
+            Self::Folder { .. } | Self::Absent => work.await,
+        }
+    }
+
+    /// Who holds the lock of an environment, and the seconds since the last heartbeat.
+    ///
+    /// # Errors
+    /// If the store does not answer.
+    pub async fn holder(store: &Store, environment: &str) -> Result<Option<(Option<Holder>, i64)>, Failure> {
+        let key = lock_key(environment);
+        // The document in a folder outlives its holder: whether anybody has it, the operating system knows.
+        if let Store::Folder(folder) = store
+            && let Ok(file) = File::open(folder.join(&key))
+            && file.try_lock().is_ok()
+        {
+            return Ok(None);
+        }
+        let stored = store.get(&key).await?;
+        Ok(stored.map(|stored| (serde_json::from_slice(&stored.body).ok(), stored.now - stored.written)))
+    }
+
     /// Lets go. What cannot be removed runs out by itself.
     ///
     /// # Errors
@@ -130,7 +171,7 @@ impl Lock {
         match self {
             Self::Folder { .. } | Self::Absent => Ok(()),
             Self::Bucket(lease) => {
-                if lease.lost.get() {
+                if lease.term.lost.get() {
                     return Ok(());
                 }
                 // Only what is still ours: a rival may have taken over.
@@ -149,8 +190,7 @@ impl Gate for Lock {
         match self {
             Self::Folder { .. } | Self::Absent => Ok(()),
             Self::Bucket(lease) => {
-                let left = lease.until.get().saturating_sub(lease.clock.boot());
-                if !lease.lost.get() && left > LONGEST_CALL {
+                if lease.term.longer_than(LONGEST_CALL) {
                     return Ok(());
                 }
                 let text = "the lock's lease is too short for another write: somebody else may hold it by now";
@@ -211,9 +251,7 @@ async fn take_bucket(store: &Store, key: String, mut holder: Holder, clock: Cloc
         key,
         holder: RefCell::new(holder),
         etag: RefCell::new(etag),
-        until: Cell::new(began + LEASE),
-        lost: Cell::new(false),
-        clock,
+        term: Rc::new(Term { until: Cell::new(began + LEASE), lost: Cell::new(false), clock }),
     })
 }
 
@@ -235,7 +273,7 @@ async fn take_over(store: &Store, key: &str, mine: &mut Holder, stored: &Stored)
 
 impl Lease {
     async fn renew(&self) {
-        let began = self.clock.boot();
+        let began = self.term.clock.boot();
         let holder = {
             let mut holder = self.holder.borrow_mut();
             holder.beat += 1;
@@ -245,7 +283,7 @@ impl Lease {
         match self.store.put(&self.key, body(&holder), Some(&etag)).await {
             Ok(Some(etag)) => {
                 *self.etag.borrow_mut() = etag;
-                self.until.set(began + LEASE);
+                self.term.until.set(began + LEASE);
             }
             Ok(None) => {
                 // Either a rival has it, or it is ours and the answer to the last beat was lost.
@@ -255,7 +293,7 @@ impl Lease {
                     {
                         *self.etag.borrow_mut() = stored.etag;
                     }
-                    Ok(_) => self.lost.set(true),
+                    Ok(_) => self.term.lost.set(true),
                     Err(_) => {}
                 }
             }

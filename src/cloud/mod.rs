@@ -7,6 +7,7 @@ mod counting;
 mod env;
 mod errors;
 mod flights;
+mod guarding;
 mod lock;
 mod store;
 
@@ -17,5 +18,5 @@ pub use config::{LiveError, live, simulated};
 pub use env::{env, run_name};
 pub use errors::{classify, failed, gone_is_none};
 pub use flights::Flights;
-pub use lock::{HEARTBEAT, Holder, LEASE, Lock, Refusal, idle, lock_key};
+pub use lock::{HEARTBEAT, Holder, LEASE, Lock, Refusal, lock_key};
 pub use store::{Store, Stored};

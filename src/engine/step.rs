@@ -67,6 +67,10 @@ impl<W> Run<'_, W> {
 
     /// Does one operation.
     pub(super) async fn operate(&self, op: Op) -> Result<(), Halt> {
+        // It was due before the run was told to stop, but has not begun.
+        if self.stop.is_told() {
+            return Err(Halt::Stopped);
+        }
         let step = &self.plan.steps[op.step];
         let Some(kind) = (self.kind_of)(&step.kind) else {
             return Err(Failure::fatal("apply", format!("no kind is called {}", step.kind)).into());
@@ -95,6 +99,7 @@ impl<W> Run<'_, W> {
         let ended = match (op.half, &step.action) {
             (Half::Drop, _) => work.end().await,
             (Half::Make, Action::Create | Action::Replace(_)) => work.create().await,
+            (Half::Make, Action::Settle) => work.wait().await,
             (Half::Make, _) => work.change().await,
         };
         match &ended {
@@ -244,6 +249,16 @@ impl<W> Work<'_, W> {
         };
         self.know(&live);
         self.converge(live, want).await
+    }
+
+    /// Waits until it is ready, and changes nothing: nothing else was approved.
+    async fn wait(&self) -> Result<(), Halt> {
+        let Some(live) = &self.step.live else {
+            return Err(Failure::fatal("apply", format!("{} is not there", self.step.address)).into());
+        };
+        let live = self.settle(&live.id, self.step.want.as_ref()).await?;
+        self.know(&live);
+        Ok(())
     }
 
     /// Brings a live resource to what is wanted, and waits until it is ready.

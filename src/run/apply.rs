@@ -4,7 +4,7 @@ use super::record::{Record, State, recorded};
 use super::{Halt, Look, Looked, World, look};
 use crate::cloud::{Holder, Lock, Refusal};
 use crate::config::Loaded;
-use crate::engine::{self, Canonical, Class, Event, Failure, Outcome, Plan, Setting, Stop};
+use crate::engine::{self, Canonical, Class, Event, Failure, Gate as _, Outcome, Plan, Setting, Stop};
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
 use crate::resources;
@@ -93,7 +93,7 @@ pub(super) async fn execute(
         sink,
         stop,
     };
-    let run = Box::pin(engine::apply(plan, &setting));
+    let run = Box::pin(lock.within(engine::apply(plan, &setting)));
     tokio::select! {
         outcome = run => outcome,
         () = lock.beat() => Outcome::default(),
@@ -191,8 +191,10 @@ async fn under_lock(
         record.write(store).await?;
     }
     let outcome = execute(world, &looked, &plan, &format!("{digest} {nonce}"), lock, sink, stop).await;
+    // A run that has lost its lock has no say any more, not even that it is done.
     if outcome.complete()
         && approval.only.is_none()
+        && lock.check().is_ok()
         && let Some(store) = &world.store
     {
         Record { state: State::Done, ended: Some(stamp(world)), ..record }.write(store).await?;

@@ -13,40 +13,40 @@ use rem_ci::sandbox::connector::Sandbox;
 use rem_ci::sandbox::state::State;
 
 /// The day on which all tests take place.
-pub fn today() -> Date {
+pub(crate) fn today() -> Date {
     date(2026, 11, 24)
 }
 
 /// Runs a future on a paused clock.
-pub fn virtual_time<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn virtual_time<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build();
     runtime.expect("a runtime").block_on(future)
 }
 
 /// An environment shipped in `environments/`.
-pub fn environment(name: &str) -> Loaded {
+pub(crate) fn environment(name: &str) -> Loaded {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     config::load(name, root, today()).unwrap_or_else(|problems| panic!("{name}: {problems:#?}"))
 }
 
 /// A region and its clock; keep it to look into it, or to open several worlds over it.
-pub struct Region {
-    pub sandbox: Sandbox,
-    pub clock: Clock,
+pub(crate) struct Region {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) clock: Clock,
     /// Holds records; removed with the region.
-    pub folder: tempfile::TempDir,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 impl Region {
     /// An empty region on the tests' day, noon. Must be made inside [`virtual_time`].
-    pub fn new(seed: u64, account: &str) -> Self {
+    pub(crate) fn new(seed: u64, account: &str) -> Self {
         let mut state = State::new(seed);
         state.accounts.entry(account.to_owned()).or_default();
         Self::over(state, Duration::ZERO)
     }
 
     /// A region over a state, so long after noon.
-    pub fn over(state: State, later: Duration) -> Self {
+    pub(crate) fn over(state: State, later: Duration) -> Self {
         let noon = today().at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("noon").timestamp();
         let epoch = UNIX_EPOCH + Duration::from_millis(noon.as_millisecond().unsigned_abs()) + later;
         let clock = Clock::starting(epoch);
@@ -55,14 +55,14 @@ impl Region {
     }
 
     /// A world of an environment over this region.
-    pub fn world(&self, loaded: &Loaded) -> World {
+    pub(crate) fn world(&self, loaded: &Loaded) -> World {
         let store = Store::Folder(self.folder.path().to_owned());
         World::simulated(self.sandbox.clone(), self.clock, &loaded.spec, Some(store))
     }
 }
 
 /// Looks at an environment.
-pub async fn look(loaded: &Loaded, world: &World) -> Result<Looked, Halt> {
+pub(crate) async fn look(loaded: &Loaded, world: &World) -> Result<Looked, Halt> {
     let record = run::recorded(world, &loaded.spec).await?;
     let after_incomplete = record.is_some_and(|record| record.incomplete());
     let ask = Look { verb: Verb::Apply, after_incomplete, acknowledged: &[], today: today() };
@@ -70,7 +70,7 @@ pub async fn look(loaded: &Loaded, world: &World) -> Result<Looked, Halt> {
 }
 
 /// Approves whatever is planned now.
-pub fn approval(looked: &Looked) -> Approval {
+pub(crate) fn approval(looked: &Looked) -> Approval {
     Approval {
         digest: looked.digest.clone(),
         plan: Some(looked.plan.canonical()),
@@ -81,18 +81,18 @@ pub fn approval(looked: &Looked) -> Approval {
 }
 
 /// Plans and applies.
-pub async fn apply(loaded: &Loaded, world: &World) -> Result<Applied, Halt> {
+pub(crate) async fn apply(loaded: &Loaded, world: &World) -> Result<Applied, Halt> {
     apply_with(loaded, world, &|_| {}).await
 }
 
 /// Plans and applies, telling of every event.
-pub async fn apply_with(loaded: &Loaded, world: &World, sink: &dyn Fn(&Event)) -> Result<Applied, Halt> {
+pub(crate) async fn apply_with(loaded: &Loaded, world: &World, sink: &dyn Fn(&Event)) -> Result<Applied, Halt> {
     let looked = look(loaded, world).await?;
     run::apply(loaded, world, &approval(&looked), sink, &Stop::default()).await
 }
 
 /// Destroys, as if the name had been typed.
-pub async fn destroy(loaded: &Loaded, world: &World) -> Result<run::Destroyed, Halt> {
+pub(crate) async fn destroy(loaded: &Loaded, world: &World) -> Result<run::Destroyed, Halt> {
     let nothing = Approval { digest: String::new(), plan: None, acknowledged: Vec::new(), no_lock: false, only: None };
     run::destroy(loaded, world, &nothing, &|_| {}, &Stop::default()).await
 }

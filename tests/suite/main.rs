@@ -2,28 +2,38 @@
 //!
 //! | module | what it shows |
 //! |---|---|
-//! | `bill.rs` | what the shipped environments cost, to the cent |
-//! | `common.rs` | a region in virtual time, an environment, a run |
-//! | `authz.rs` | what the kinds declare is enough for a role, and hardly more |
-//! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
-//! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
-//! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
-
-mod authz;
-mod bill;
-mod common;
-mod destroy;
-mod speed;
 //! | `architecture.rs` | the walls of the house |
+//! | `authz.rs` | what the kinds declare is enough for a role, and hardly more |
+//! | `bill.rs` | what the shipped environments cost, to the cent |
+//! | `clash.rs` | neighbours in one account |
 //! | `cli.rs` | the real binary: exit codes, streams, help, bad files |
 //! | `common.rs` | a region in virtual time, an environment, a run |
 //! | `contract.rs` | every request written down, for AWS's own API models |
+//! | `credentials.rs` | sessions shorter than the run |
+//! | `cuts.rs` | killed or cut at every single call, then run again |
+//! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
+//! | `fault.rs` | a film of a run, faults, what a region holds |
+//! | `lock.rs` | one run at a time: folder, lease, frozen holders, unlock |
 //! | `moto.rs` | the kinds against a simulator that is not ours |
+//! | `reads.rs` | each read denied, throttled out, cut short, failing |
+//! | `signals.rs` | stopped and killed |
+//! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
 mod architecture;
+mod authz;
+mod bill;
+mod clash;
 mod cli;
 mod common;
 mod contract;
+mod credentials;
+mod cuts;
+mod destroy;
+mod fault;
+mod lock;
 mod moto;
+mod reads;
+mod signals;
+mod speed;
 mod whole;

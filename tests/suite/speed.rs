@@ -40,9 +40,7 @@ fn hidden_under_the_cluster(applied: &Applied, spans: &[Span], began: i64) {
     for node in applied.looked.graph.nodes() {
         let early = match node.address.kind() {
             "sqs-queue" | "event-rule" => true,
-            "iam-role" => {
-                ["cluster", "system-node", "node"].contains(&node.address.key().unwrap_or_default())
-            }
+            "iam-role" => ["cluster", "system-node", "node"].contains(&node.address.key().unwrap_or_default()),
             _ => false,
         };
         if early {

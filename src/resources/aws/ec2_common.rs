@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use aws_smithy_types::retry::RetryConfig;
 
 use crate::cloud::{Cloud, failed};
 use crate::engine::{Address, Change, Class, Cx, Failure, Fields, Live, Scope, TAG_ENVIRONMENT, TAG_RESOURCE, Value};
@@ -56,6 +57,12 @@ pub(super) fn is_of(kind: &str, tags: &BTreeMap<String, String>) -> bool {
         Some(address) => Address::parse(address).is_none_or(|address| address.kind() == kind),
         None => !tags.keys().any(|key| key.starts_with("karpenter.")),
     }
+}
+
+/// For creates that take no client token, with `customize().config_override`: the SDK's own second try after a lost answer
+/// would make a twin. The engine looks first, then tries again.
+pub(super) fn once() -> aws_sdk_ec2::config::Builder {
+    aws_sdk_ec2::config::Builder::new().retry_config(RetryConfig::disabled())
 }
 
 /// Marks a thing found by name as taking an address's place, unless its tags say so already.

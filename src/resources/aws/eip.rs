@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_ec2::types::{self, DomainType, ResourceType};
 use futures_util::future::try_join;
 
-use super::ec2_common::{fields, gone_is_done, id_of, is_of, live, ours, retag, tagged};
+use super::ec2_common::{fields, gone_is_done, id_of, is_of, live, once, ours, retag, tagged};
 use super::nat_gateway;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::cost::{Line, Rates, lines};
@@ -89,7 +89,7 @@ impl Resource for Eip {
     async fn create(world: &Cloud, cx: &Cx, want: &Fields) -> Result<String, Failure> {
         let call = world.ec2.allocate_address().domain(DomainType::Vpc);
         let call = call.tag_specifications(tagged(ResourceType::ElasticIp, cx, want));
-        let made = call.send().await.map_err(failed("ec2:AllocateAddress"))?;
+        let made = call.customize().config_override(once()).send().await.map_err(failed("ec2:AllocateAddress"))?;
         id_of("ec2:AllocateAddress", made.allocation_id())
     }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{self, ResourceType};
 
-use super::ec2_common::{changed, fields, gone_is_done, half_made, id_of, is_of, live, ours, retag, tagged, text};
+use super::ec2_common::{
+    changed, fields, gone_is_done, half_made, id_of, is_of, live, once, ours, retag, tagged, text,
+};
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
     Address, Change, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Patience, Read, Resource, Scope, Value,
@@ -72,7 +74,8 @@ impl Resource for InternetGateway {
     async fn create(world: &Cloud, cx: &Cx, want: &Fields) -> Result<String, Failure> {
         let tags = tagged(ResourceType::InternetGateway, cx, want);
         let call = world.ec2.create_internet_gateway().tag_specifications(tags);
-        let made = call.send().await.map_err(failed("ec2:CreateInternetGateway"))?;
+        let made = call.customize().config_override(once()).send().await;
+        let made = made.map_err(failed("ec2:CreateInternetGateway"))?;
         let id = made.internet_gateway().and_then(types::InternetGateway::internet_gateway_id);
         let id = id_of("ec2:CreateInternetGateway", id)?;
         attach(world, &id, text(want, "vpc", ATTACH)?).await.map_err(half_made)?;

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_kms::types::{AliasListEntry, KeyMetadata, KeyState, Tag};
+use aws_smithy_types::retry::RetryConfig;
 use futures_util::future::{try_join_all, try_join4};
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::json;
@@ -170,7 +171,10 @@ impl Resource for KmsKey {
             let tags = tags.collect::<Result<Vec<_>, _>>()?;
             let call = world.kms.create_key().description(text(want, "description", CREATE)?);
             let call = call.policy(text(want, "policy", CREATE)?).set_tags(Some(tags));
-            let made = call.send().await.map_err(failed(CREATE))?;
+            // CreateKey takes no token: the SDK's own second try after a lost answer would make another key. The engine
+            // looks first.
+            let once = aws_sdk_kms::config::Builder::new().retry_config(RetryConfig::disabled());
+            let made = call.customize().config_override(once).send().await.map_err(failed(CREATE))?;
             let id = made.key_metadata().map(|key| key.key_id().to_owned());
             id.ok_or_else(|| Failure::fatal(CREATE, "the answer has no id"))?
         };

@@ -6,8 +6,8 @@ use aws_sdk_ec2::types::{self, AttributeBooleanValue, ResourceType, SubnetState}
 use futures_util::future::FutureExt as _;
 
 use super::ec2_common::{
-    changed, fields, filter, gone_is_done, half_made, id_of, is_of, live, ours, retag, set_tags, stand_for, tag_map,
-    tagged, text,
+    changed, fields, filter, gone_is_done, half_made, id_of, is_of, live, once, ours, retag, set_tags, stand_for,
+    tag_map, tagged, text,
 };
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
@@ -108,7 +108,7 @@ impl Resource for Subnet {
         let request = world.ec2.create_subnet().vpc_id(text(want, "vpc", call)?).cidr_block(text(want, "cidr", call)?);
         let request = request.availability_zone_id(text(want, "zone", call)?);
         let request = request.tag_specifications(tagged(ResourceType::Subnet, cx, want));
-        let made = request.send().await.map_err(failed("ec2:CreateSubnet"))?;
+        let made = request.customize().config_override(once()).send().await.map_err(failed("ec2:CreateSubnet"))?;
         let id = id_of(call, made.subnet().and_then(types::Subnet::subnet_id))?;
         if text(want, "mapPublicIp", MODIFY)? == "true" {
             map_public_ip(world, &id, true).await.map_err(half_made)?;

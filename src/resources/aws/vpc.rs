@@ -6,7 +6,7 @@ use aws_sdk_ec2::types::{self, AttributeBooleanValue, ResourceType, VpcAttribute
 use futures_util::future::{try_join, try_join_all};
 
 use super::ec2_common::{
-    changed, fields, filter, gone_is_done, half_made, id_of, is_of, live, ours, retag, tagged, text,
+    changed, fields, filter, gone_is_done, half_made, id_of, is_of, live, once, ours, retag, tagged, text,
 };
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
@@ -88,7 +88,7 @@ impl Resource for Vpc {
     async fn create(world: &Cloud, cx: &Cx, want: &Fields) -> Result<String, Failure> {
         let call = world.ec2.create_vpc().cidr_block(text(want, "cidr", "ec2:CreateVpc")?);
         let call = call.tag_specifications(tagged(ResourceType::Vpc, cx, want));
-        let made = call.send().await.map_err(failed("ec2:CreateVpc"))?;
+        let made = call.customize().config_override(once()).send().await.map_err(failed("ec2:CreateVpc"))?;
         let id = id_of("ec2:CreateVpc", made.vpc().and_then(types::Vpc::vpc_id))?;
         // A new VPC resolves names but does not give any ("DNS attributes for your VPC", Amazon VPC user guide).
         if text(want, "dnsSupport", MODIFY)? != "true" {
