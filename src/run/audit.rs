@@ -55,7 +55,7 @@ pub(super) async fn audit(world: &World, looked: &Looked) -> Result<(Vec<Leftove
 
 /// Instances, volumes, interfaces and security groups that EKS, Karpenter or a controller made for the cluster.
 async fn machines(world: &World, looked: &Looked) -> Result<Vec<Leftover>, Failure> {
-    use aws_sdk_ec2::types::Filter;
+    use aws_sdk_ec2::types::{Filter, Tag};
     let ec2 = &world.cloud.ec2;
     let cluster = format!("kubernetes.io/cluster/{}", looked.spec.cluster.name);
     let mut found = Vec::new();
@@ -68,7 +68,12 @@ async fn machines(world: &World, looked: &Looked) -> Result<Vec<Leftover>, Failu
         ),
     ];
     for (filter, why) in by_tag {
-        let mut push = |noun: &str, id: Option<&str>| {
+        // Another owner's environment of this name carries the same tag, and a stack tag of its own.
+        let mut push = |noun: &str, id: Option<&str>, tags: &[Tag]| {
+            let stack = tags.iter().find(|tag| tag.key() == Some(TAG_STACK)).and_then(Tag::value);
+            if stack.is_some_and(|stack| stack != looked.owner.stack) {
+                return;
+            }
             let leftover = Leftover { noun: noun.to_owned(), id: id.unwrap_or_default().to_owned(), why: why.clone() };
             if !found.contains(&leftover) {
                 found.push(leftover);
@@ -81,24 +86,24 @@ async fn machines(world: &World, looked: &Looked) -> Result<Vec<Leftover>, Failu
                 let gone =
                     instance.state().and_then(|state| state.name()).is_some_and(|name| name.as_str() == "terminated");
                 if !gone {
-                    push("instance", instance.instance_id());
+                    push("instance", instance.instance_id(), instance.tags());
                 }
             }
         }
         let mut pages = ec2.describe_volumes().filters(filter.clone()).into_paginator().items().send();
         while let Some(volume) = pages.next().await {
-            push("volume", volume.map_err(failed("ec2:DescribeVolumes"))?.volume_id());
+            let volume = volume.map_err(failed("ec2:DescribeVolumes"))?;
+            push("volume", volume.volume_id(), volume.tags());
         }
         let mut pages = ec2.describe_network_interfaces().filters(filter.clone()).into_paginator().items().send();
         while let Some(interface) = pages.next().await {
-            push(
-                "network interface",
-                interface.map_err(failed("ec2:DescribeNetworkInterfaces"))?.network_interface_id(),
-            );
+            let interface = interface.map_err(failed("ec2:DescribeNetworkInterfaces"))?;
+            push("network interface", interface.network_interface_id(), interface.tag_set());
         }
         let mut pages = ec2.describe_security_groups().filters(filter).into_paginator().items().send();
         while let Some(group) = pages.next().await {
-            push("security group", group.map_err(failed("ec2:DescribeSecurityGroups"))?.group_id());
+            let group = group.map_err(failed("ec2:DescribeSecurityGroups"))?;
+            push("security group", group.group_id(), group.tags());
         }
     }
     Ok(found)
