@@ -19,7 +19,8 @@ pub(super) struct Args {
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
     let looks = plan::all(common, &args.environments, args.offline, say).await?;
-    let reports: Vec<_> = looks.iter().map(|(_, report)| report.clone()).collect();
+    let exit = plan::exit(&looks, false);
+    let reports: Vec<_> = looks.into_iter().map(|seen| seen.report).collect();
     let text = match say.format {
         Format::Human => {
             let style = say.style(Stream::Stdout);
@@ -29,5 +30,5 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
         Format::Markdown => markdown::costs(&reports),
     };
     say.result(&text);
-    Ok(plan::exit(&looks, false))
+    Ok(exit)
 }

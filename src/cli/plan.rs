@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use futures_util::future::FutureExt as _;
 
 use super::{Common, Format, Say, args};
+use crate::config::Spec;
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
 use crate::run::{Halt, Look, Looked, look, plan_report};
@@ -47,14 +48,36 @@ pub(super) async fn one(common: &Common, environment: &str, offline: bool, say: 
     Ok((look(&loaded, world.as_ref(), ask).await?, mode))
 }
 
+/// What is kept of a look, when there are many: the graph and all that was read go at once.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) report: PlanReport,
+    spec: Spec,
+    refused: bool,
+    changes: bool,
+}
+
+impl Seen {
+    fn of(looked: &Looked, mode: Mode) -> Self {
+        let unknown = looked.plan.summary().get("unknown").is_some_and(|count| *count > 0);
+        Self {
+            report: plan_report(looked, mode),
+            spec: looked.spec.clone(),
+            refused: looked.refused(),
+            changes: looked.plan.changes() || unknown,
+        }
+    }
+}
+
 /// Looks at all of them without AWS: nothing to wait for, so over all processors at once.
-fn offline_all(environments: &[String]) -> Vec<Result<(Looked, Mode), Halt>> {
+fn offline_all(environments: &[String]) -> Vec<Result<Seen, Halt>> {
     let each = |environment: &String| {
         let loaded = Common::load(environment)?;
         let today = crate::cloud::Clock::Wall.today();
         let ask = Look { verb: Verb::Apply, after_incomplete: false, acknowledged: &[], today };
         let pends = || Halt::new(Exit::Failed, Problem::error("bug", "an offline plan waited", "please report this"));
-        Ok((look(&loaded, None, ask).now_or_never().ok_or_else(pends)??, Mode::Offline))
+        let looked = look(&loaded, None, ask).now_or_never().ok_or_else(pends)??;
+        Ok(Seen::of(&looked, Mode::Offline))
     };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let share = environments.len().div_ceil(threads).max(1);
@@ -71,25 +94,17 @@ fn offline_all(environments: &[String]) -> Vec<Result<(Looked, Mode), Halt>> {
 }
 
 /// Looks at several, and says everything that is wrong with any of them before it gives up.
-pub(super) async fn all(
-    common: &Common,
-    environments: &[String],
-    offline: bool,
-    say: &Say,
-) -> Result<Vec<(Looked, PlanReport)>, Halt> {
+pub(super) async fn all(common: &Common, environments: &[String], offline: bool, say: &Say) -> Result<Vec<Seen>, Halt> {
     let mut looks = Vec::new();
     let mut halted: Option<Halt> = None;
     let mut done = if offline { offline_all(environments) } else { Vec::new() }.into_iter();
     for environment in environments {
-        let looked = match done.next() {
-            Some(looked) => looked,
-            None => one(common, environment, offline, say).await,
+        let seen = match done.next() {
+            Some(seen) => seen,
+            None => one(common, environment, offline, say).await.map(|(looked, mode)| Seen::of(&looked, mode)),
         };
-        match (looked, &mut halted) {
-            (Ok((looked, mode)), _) => {
-                let report = plan_report(&looked, mode);
-                looks.push((looked, report));
-            }
+        match (seen, &mut halted) {
+            (Ok(seen), _) => looks.push(seen),
             (Err(halt), None) => halted = Some(halt),
             (Err(halt), Some(first)) => first.problems.extend(halt.problems),
         }
@@ -98,11 +113,10 @@ pub(super) async fn all(
 }
 
 /// How looks end: an error-severity finding over changes over nothing to do.
-pub(super) fn exit(looks: &[(Looked, PlanReport)], detailed: bool) -> Exit {
-    let unknown = |looked: &Looked| looked.plan.summary().get("unknown").is_some_and(|count| *count > 0);
-    if looks.iter().any(|(looked, _)| looked.refused()) {
+pub(super) fn exit(looks: &[Seen], detailed: bool) -> Exit {
+    if looks.iter().any(|seen| seen.refused) {
         Exit::Refused
-    } else if detailed && looks.iter().any(|(looked, _)| looked.plan.changes() || unknown(looked)) {
+    } else if detailed && looks.iter().any(|seen| seen.changes) {
         Exit::Changes
     } else {
         Exit::Done
@@ -111,15 +125,19 @@ pub(super) fn exit(looks: &[(Looked, PlanReport)], detailed: bool) -> Exit {
 
 pub(super) async fn run(common: &args::Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
     let looks = all(common, &args.environments, args.offline, say).await?;
-    let reports: Vec<PlanReport> = looks.iter().map(|(_, report)| report.clone()).collect();
+    let exit = exit(&looks, args.detailed_exitcode);
+    let pictures: Vec<_> = match say.format {
+        Format::Markdown => looks.iter().map(|seen| super::graph::topology(&seen.spec)).collect(),
+        _ => Vec::new(),
+    };
+    let reports: Vec<PlanReport> = looks.into_iter().map(|seen| seen.report).collect();
     let text = match say.format {
         Format::Human => human::plans(&reports, say.style(Stream::Stdout)),
         Format::Json => json::plans(&reports),
         Format::Markdown => {
-            let pictures: Vec<_> = looks.iter().map(|(looked, _)| super::graph::topology(&looked.spec)).collect();
             markdown::plan_comment(&reports, &pictures, &markdown::CommentMeta::default(), markdown::SUMMARY_LIMIT)
         }
     };
     say.result_to(&text, args.out.as_deref())?;
-    Ok(exit(&looks, args.detailed_exitcode))
+    Ok(exit)
 }

@@ -3,10 +3,10 @@
 
 use super::look::kept;
 use super::{Halt, Looked, World};
-use crate::cloud::failed;
 use crate::engine::{Address, Custody, Failure, Ready, Resource as _, Swept, TAG_ENVIRONMENT, TAG_STACK};
 use crate::resources;
 use crate::resources::aws::kms_key::{self, KmsKey};
+use crate::resources::aws::leftovers;
 
 /// IAM actions of the audit, beside those of the kinds.
 pub const AUDIT_ACTIONS: &[&str] =
@@ -60,56 +60,10 @@ pub(super) async fn audit(world: &World, looked: &Looked) -> Result<(Vec<Leftove
         let noun = KmsKey::KIND.noun.to_owned();
         stays.push(Leftover { noun, id, why: format!("pending deletion until {until}") });
     }
-    left.extend(machines(world, looked).await?);
+    let (cluster, owner) = (&looked.spec.cluster.name, &looked.owner);
+    let machines = leftovers::machines(&world.cloud, cluster, &owner.environment, &owner.stack).await?;
+    left.extend(machines.into_iter().map(|(noun, id, why)| Leftover { noun: noun.to_owned(), id, why }));
     left.sort();
     stays.sort();
     Ok((left, stays))
-}
-
-/// Instances, volumes, interfaces and security groups that EKS, Karpenter or a controller made for the cluster.
-async fn machines(world: &World, looked: &Looked) -> Result<Vec<Leftover>, Failure> {
-    use crate::resources::aws::filter;
-    let ec2 = &world.cloud.ec2;
-    let cluster = format!("kubernetes.io/cluster/{}", looked.spec.cluster.name);
-    let mut found = Vec::new();
-    let environment = &looked.owner.environment;
-    let by_tag = [
-        (filter("tag-key", [cluster.as_str()]), format!("tag {cluster}")),
-        (filter(format!("tag:{TAG_ENVIRONMENT}"), [environment.as_str()]), format!("tag {TAG_ENVIRONMENT}")),
-    ];
-    for (filter, why) in by_tag {
-        let mut push = |noun: &str, id: Option<&str>| {
-            let leftover = Leftover { noun: noun.to_owned(), id: id.unwrap_or_default().to_owned(), why: why.clone() };
-            if !found.contains(&leftover) {
-                found.push(leftover);
-            }
-        };
-        let mut pages = ec2.describe_instances().filters(filter.clone()).into_paginator().items().send();
-        while let Some(reservation) = pages.next().await {
-            let reservation = reservation.map_err(failed("ec2:DescribeInstances"))?;
-            for instance in reservation.instances() {
-                let gone =
-                    instance.state().and_then(|state| state.name()).is_some_and(|name| name.as_str() == "terminated");
-                if !gone {
-                    push("instance", instance.instance_id());
-                }
-            }
-        }
-        let mut pages = ec2.describe_volumes().filters(filter.clone()).into_paginator().items().send();
-        while let Some(volume) = pages.next().await {
-            push("volume", volume.map_err(failed("ec2:DescribeVolumes"))?.volume_id());
-        }
-        let mut pages = ec2.describe_network_interfaces().filters(filter.clone()).into_paginator().items().send();
-        while let Some(interface) = pages.next().await {
-            push(
-                "network interface",
-                interface.map_err(failed("ec2:DescribeNetworkInterfaces"))?.network_interface_id(),
-            );
-        }
-        let mut pages = ec2.describe_security_groups().filters(filter).into_paginator().items().send();
-        while let Some(group) = pages.next().await {
-            push("security group", group.map_err(failed("ec2:DescribeSecurityGroups"))?.group_id());
-        }
-    }
-    Ok(found)
 }

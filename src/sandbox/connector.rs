@@ -11,7 +11,8 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http_body_util::BodyExt as _;
+use http::header::CONTENT_LENGTH;
+use http_body_util::{BodyExt as _, Full};
 
 use super::region::{self, Outcome};
 use super::state::{Millis, State};
@@ -120,6 +121,17 @@ fn changes(request: &http::Request<Bytes>) -> bool {
     wire::parse(request).is_ok_and(|call| region::mutates(&call.operation))
 }
 
+/// A body as a real HTTP client hands it on: one that is shorter than announced breaks off with an error (RFC 9112, section 8).
+fn delivered(body: Bytes, announced: Option<usize>) -> SdkBody {
+    if announced.is_none_or(|length| length <= body.len()) {
+        return SdkBody::from(body);
+    }
+    let broken =
+        std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "connection closed before the message completed");
+    let begun = Full::new(body).map_err(|never| -> std::io::Error { match never {} });
+    SdkBody::from_body_1_x(begun.with_trailers(std::future::ready(Some(Err(broken)))))
+}
+
 impl HttpConnector for Sandbox {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let sandbox = self.clone();
@@ -128,7 +140,9 @@ impl HttpConnector for Sandbox {
             let (parts, body) = request.into_parts();
             let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
             let response = Sandbox::call(&sandbox, &http::Request::from_parts(parts, body)).await?;
-            HttpResponse::try_from(response.map(SdkBody::from))
+            let announced =
+                response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            HttpResponse::try_from(response.map(|body| delivered(body, announced)))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
     }

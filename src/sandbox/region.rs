@@ -1,7 +1,7 @@
 //! The simulated region as one function.
 
 use bytes::Bytes;
-use http::header::{DATE, HeaderValue};
+use http::header::{CONTENT_LENGTH, DATE, HeaderValue};
 use http::{Request, Response};
 use serde_json::{Value as Json, json};
 
@@ -148,6 +148,8 @@ pub fn answer(state: &mut State, now: Millis, request: &Request<Bytes>) -> Outco
     if action == Some(Action::Truncate) {
         let body = response.body().clone();
         *response.body_mut() = body.slice(..body.len() / 2);
+        // As every service announces it: by this its client knows that something is missing.
+        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     }
     // Who judges a lease by a service's clock gets the sandbox's, in errors too.
     if let Some(date) = http_date(now).and_then(|date| HeaderValue::from_str(&date).ok()) {

@@ -248,6 +248,7 @@ async fn conformance() {
             environment: spec.name.clone(),
             stack: stack.clone(),
             wanted: vec![(node.address.clone(), node.want(&facts))],
+            everything: std::sync::Arc::default(),
             after_incomplete: false,
         },
         wrong: String::new(),

@@ -23,6 +23,9 @@ fn actions() -> [Action; 4] {
 const OFFERS: [&str; 4] =
     ["DescribeAvailabilityZones", "DescribeAddonVersions", "DescribeClusterVersions", "GetParametersByPath"];
 
+/// Lists of what is inside a cluster: where there is no cluster there is nothing in it, whatever the list says.
+const INSIDE: [&str; 4] = ["ListAccessEntries", "ListAddons", "ListNodegroups", "ListPodIdentityAssociations"];
+
 /// The region of an environment, empty or applied, and every read that a look at it makes.
 fn scene(applied: bool) -> (Vec<u8>, Duration, Approval, Vec<(String, String)>) {
     virtual_time(async {
@@ -109,6 +112,10 @@ fn wrong(read: &(String, String), action: &Action, tried: &Tried, applied: bool)
         // What was chosen stays chosen: an applied environment needs no offer.
         if applied && (!unknown.is_empty() || looked.refused()) {
             wrong.push(format!("{name}: {unknown:?} {:?}", looked.findings));
+        }
+    } else if !applied && INSIDE.contains(&&*read.1) {
+        if !unknown.is_empty() {
+            wrong.push(format!("{name}: {unknown:?} of a cluster that is not there"));
         }
     } else if unknown.is_empty() || !code("unreadable") || !looked.refused() {
         wrong.push(format!("{name}: unknown {unknown:?}, refused {}", looked.refused()));

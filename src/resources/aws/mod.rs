@@ -17,6 +17,7 @@ pub mod iam_role;
 pub mod internet_gateway;
 pub mod kms_key;
 pub mod launch_template;
+pub mod leftovers;
 pub mod log_group;
 pub mod nat_gateway;
 pub mod node_group;
@@ -29,8 +30,6 @@ pub mod sqs_queue;
 pub mod subnet;
 pub mod vpc;
 pub mod vpc_endpoint;
-
-pub use ec2_common::filter;
 
 use crate::cloud::Cloud;
 use crate::engine::{AnyKind, kind};
