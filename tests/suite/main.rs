@@ -9,6 +9,8 @@
 //! | `moto.rs` | the kinds against a simulator that is not ours |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
+#![expect(unreachable_pub, reason = "a test binary has no users; its parts share what is pub")]
+
 mod architecture;
 mod cli;
 mod common;
