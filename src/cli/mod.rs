@@ -158,7 +158,7 @@ pub fn reference() -> String {
 
 fn describe(verb: &mut clap::Command, heading: &str, text: &mut String) {
     let help = verb.render_long_help().to_string();
-    text.push_str(&format!("\n\n{heading} {}\n\n{help}", verb.get_name()));
+    text.extend(["\n\n", heading, " ", verb.get_name(), "\n\n", &help]);
     for inner in verb.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
         describe(inner, "###", text);
     }

@@ -23,7 +23,7 @@ fn kind_of(name: &str) -> Option<&'static dyn AnyKind<World>> {
 }
 
 fn about(name: &str) -> Option<&'static Kind> {
-    kind_of(name).map(|kind| kind.kind())
+    kind_of(name).map(AnyKind::kind)
 }
 
 fn graph(needs: &[Vec<usize>], size: u8) -> Graph<World> {

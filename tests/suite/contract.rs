@@ -106,7 +106,7 @@ fn added(kind: &str) -> Vec<(&'static str, Option<Value>)> {
     match kind {
         "iam-role" => vec![
             ("inline", Some(Value::map([("moved", document)]))),
-            ("boundary", Some("arn:aws:iam::aws:policy/PowerUserAccess".into())),
+            ("boundary", Some("arn:aws:iam::aws:policy/AmazonEKSClusterPolicy".into())),
         ],
         "log-group" => vec![("retentionDays", None)],
         // Old versions go once there are many.

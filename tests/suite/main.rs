@@ -20,6 +20,8 @@
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
+#![expect(unreachable_pub, reason = "a test binary has no users; its parts share what is pub")]
+
 mod architecture;
 mod authz;
 mod bill;
