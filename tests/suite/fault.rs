@@ -15,22 +15,22 @@ use serde_json::Value as Json;
 use crate::common::{Region, environment};
 
 /// The state bucket of [`with_bucket`].
-pub const BUCKET: &str = "acme-rem-ci-state";
+pub(crate) const BUCKET: &str = "acme-rem-ci-state";
 
 /// An environment with a state bucket: its lock and records are in the simulated S3.
-pub fn with_bucket(name: &str) -> Loaded {
+pub(crate) fn with_bucket(name: &str) -> Loaded {
     let mut loaded = environment(name);
     loaded.spec.state = Some(config::spec::State { bucket: BUCKET.to_owned() });
     loaded
 }
 
 /// A world whose store is the environment's bucket.
-pub fn bucket_world(region: &Region, loaded: &Loaded) -> World {
+pub(crate) fn bucket_world(region: &Region, loaded: &Loaded) -> World {
     World::simulated(region.sandbox.clone(), region.clock, &loaded.spec, None)
 }
 
 /// An empty region with the state bucket in it.
-pub async fn bucket_region(seed: u64, loaded: &Loaded) -> Region {
+pub(crate) async fn bucket_region(seed: u64, loaded: &Loaded) -> Region {
     let region = Region::new(seed, &loaded.spec.account);
     let world = bucket_world(&region, loaded);
     world.cloud.s3.create_bucket().bucket(BUCKET).send().await.expect("a bucket");
@@ -38,44 +38,44 @@ pub async fn bucket_region(seed: u64, loaded: &Loaded) -> Region {
 }
 
 /// The state of a region as its file would hold it.
-pub fn written(region: &Region) -> Vec<u8> {
+pub(crate) fn written(region: &Region) -> Vec<u8> {
     region.sandbox.with(|state| serde_json::to_vec(state).expect("a state is JSON"))
 }
 
 /// A region as a later process finds it, so long after noon.
-pub fn reopened(file: &[u8], later: Duration) -> Region {
+pub(crate) fn reopened(file: &[u8], later: Duration) -> Region {
     Region::over(serde_json::from_slice(file).expect("the state reads what it wrote"), later)
 }
 
 /// One call of a run.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// Signing name.
-    pub service: String,
+    pub(crate) service: String,
     /// As the API reference spells it.
-    pub operation: String,
+    pub(crate) operation: String,
     /// Since noon.
-    pub at: Duration,
+    pub(crate) at: Duration,
     /// Whether its name says that it changes something.
-    pub mutates: bool,
+    pub(crate) mutates: bool,
 }
 
 /// A region as it stands between two calls: what a process killed there leaves behind.
 #[derive(Clone, Debug)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// The state as the file holds it.
-    pub file: Vec<u8>,
+    pub(crate) file: Vec<u8>,
     /// Since noon.
-    pub at: Duration,
+    pub(crate) at: Duration,
     /// The calls that stand before or after this state: `(first, last)`; those within it changed nothing.
-    pub calls: (usize, usize),
+    pub(crate) calls: (usize, usize),
 }
 
 /// A run as it was seen: every call, and every state between calls.
 #[derive(Debug, Default)]
-pub struct Film {
-    pub calls: Vec<Seen>,
-    pub moments: Vec<Moment>,
+pub(crate) struct Film {
+    pub(crate) calls: Vec<Seen>,
+    pub(crate) moments: Vec<Moment>,
     draws: u64,
 }
 
@@ -98,7 +98,7 @@ impl Film {
 
 /// Films every call that a region answers from now on. Cut before its effect, call `n` leaves the state that was taken
 /// before it; cut after its effect, the one taken before call `n + 1`. [`end`] takes the last.
-pub fn filmed(mut region: Region, since: Duration) -> (Region, Arc<Mutex<Film>>) {
+pub(crate) fn filmed(mut region: Region, since: Duration) -> (Region, Arc<Mutex<Film>>) {
     let film = Arc::new(Mutex::new(Film::default()));
     let (shared, clock, mine) = (region.sandbox.state.clone(), region.clock, film.clone());
     region.sandbox = region.sandbox.record(Arc::new(move |request| {
@@ -113,25 +113,25 @@ pub fn filmed(mut region: Region, since: Duration) -> (Region, Arc<Mutex<Film>>)
 }
 
 /// Ends a film.
-pub fn end(region: &Region, film: &Arc<Mutex<Film>>, since: Duration) -> Film {
+pub(crate) fn end(region: &Region, film: &Arc<Mutex<Film>>, since: Duration) -> Film {
     let mut film = std::mem::take(&mut *film.lock().expect("a film"));
     region.sandbox.with(|state| film.take(state, since + region.clock.boot()));
     film
 }
 
 /// A fault of every call, or of the `nth`.
-pub fn fault(service: &str, operation: &str, nth: u64, action: Action) -> Rule {
+pub(crate) fn fault(service: &str, operation: &str, nth: u64, action: Action) -> Rule {
     Rule { service: service.to_owned(), operation: operation.to_owned(), nth, action, seen: 0 }
 }
 
 /// Sets the faults of a region; none takes them away.
-pub fn set_faults(region: &Region, faults: Vec<Rule>) {
+pub(crate) fn set_faults(region: &Region, faults: Vec<Rule>) {
     region.sandbox.with(|state| state.faults = faults);
 }
 
 /// How many things a region holds: by their address tags with the stack, and by every collection of every service.
 /// Sessions, documents in buckets and what is merely due are left out.
-pub fn census(state: &State) -> BTreeMap<String, usize> {
+pub(crate) fn census(state: &State) -> BTreeMap<String, usize> {
     let json = serde_json::to_value(state).expect("a state is JSON");
     let mut counts = BTreeMap::new();
     count_addresses(&json["accounts"], &mut counts);
@@ -169,7 +169,7 @@ fn count_addresses(json: &Json, counts: &mut BTreeMap<String, usize>) {
 }
 
 /// What of a census is not as in another.
-pub fn differences(have: &BTreeMap<String, usize>, want: &BTreeMap<String, usize>) -> Vec<String> {
+pub(crate) fn differences(have: &BTreeMap<String, usize>, want: &BTreeMap<String, usize>) -> Vec<String> {
     let keys: std::collections::BTreeSet<&String> = have.keys().chain(want.keys()).collect();
     let count = |census: &BTreeMap<String, usize>, key: &String| census.get(key).copied().unwrap_or_default();
     let differs = keys.into_iter().filter(|key| count(have, key) != count(want, key));
@@ -177,7 +177,7 @@ pub fn differences(have: &BTreeMap<String, usize>, want: &BTreeMap<String, usize
 }
 
 /// The rows of a plan that are anything but kept, and whatever else it found.
-pub fn moved(plan: &Plan) -> Vec<String> {
+pub(crate) fn moved(plan: &Plan) -> Vec<String> {
     let steps = plan.steps.iter().filter(|step| step.action.word() != "keep");
     let steps = steps.map(|step| {
         let fields: Vec<&str> = step.changes.iter().map(|change| change.field.as_str()).collect();
@@ -189,18 +189,18 @@ pub fn moved(plan: &Plan) -> Vec<String> {
 }
 
 /// Whether the lock's object is there.
-pub async fn locked(world: &World, loaded: &Loaded) -> bool {
+pub(crate) async fn locked(world: &World, loaded: &Loaded) -> bool {
     let store = world.store.as_ref().expect("a store");
     store.get(&rem_ci::cloud::lock_key(&loaded.spec.name)).await.expect("the store answers").is_some()
 }
 
 /// The environment's record.
-pub async fn record(world: &World, loaded: &Loaded) -> Option<Record> {
+pub(crate) async fn record(world: &World, loaded: &Loaded) -> Option<Record> {
     rem_ci::run::recorded(world, &loaded.spec).await.expect("the store answers")
 }
 
 /// The failed operations of a run.
-pub fn failures(outcome: &rem_ci::engine::Outcome) -> Vec<String> {
+pub(crate) fn failures(outcome: &rem_ci::engine::Outcome) -> Vec<String> {
     let failed = outcome.reports.iter().filter_map(|report| {
         report.error.as_ref().map(|error| format!("{} {}: {error}", report.action, report.address))
     });
@@ -210,7 +210,7 @@ pub fn failures(outcome: &rem_ci::engine::Outcome) -> Vec<String> {
 
 /// Runs `work` for every item over as many threads as there are processors; gives what is wrong with each, by item. Says it
 /// at once too: all of it may take minutes.
-pub fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) -> Vec<String> + Sync) -> Vec<Vec<String>> {
+pub(crate) fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) -> Vec<String> + Sync) -> Vec<Vec<String>> {
     let next = std::sync::atomic::AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let mut done: Vec<(usize, Vec<String>)> = std::thread::scope(|scope| {

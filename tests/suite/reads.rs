@@ -21,7 +21,7 @@ fn actions() -> [Action; 4] {
 
 /// Reads of what AWS offers, which no resource is.
 const OFFERS: [&str; 4] =
-    ["DescribeAvailabilityZones", "DescribeAddonVersions", "DescribeClusterVersions", "GetParametersByPath"];
+    ["DescribeAvailabilityZones", "DescribeAddonVersions", "DescribeClusterVersions", "GetParameter"];
 
 /// Lists of what is inside a cluster: where there is no cluster there is nothing in it, whatever the list says.
 const INSIDE: [&str; 4] = ["ListAccessEntries", "ListAddons", "ListNodegroups", "ListPodIdentityAssociations"];
