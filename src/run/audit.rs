@@ -3,7 +3,7 @@
 
 use super::look::kept;
 use super::{Halt, Looked, World};
-use crate::engine::{Address, Custody, Failure, Ready, Resource as _, Swept, TAG_ENVIRONMENT, TAG_STACK};
+use crate::engine::{Address, Custody, Ready, Resource as _, Swept, TAG_STACK};
 use crate::resources;
 use crate::resources::aws::kms_key::{self, KmsKey};
 use crate::resources::aws::leftovers;

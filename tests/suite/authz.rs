@@ -50,7 +50,7 @@ async fn role(admin: &Cloud, name: &str, actions: &BTreeSet<&'static str>) -> St
 async fn assumed(region: &Region, loaded: &Loaded, arn: &str) -> World {
     let admin = region.world(loaded);
     #[expect(clippy::disallowed_methods, reason = "a new role is not usable at once")]
-    tokio::time::sleep(Duration::from_secs(60)).await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
     let call = admin.cloud.sts.assume_role().role_arn(arn).role_session_name("run").duration_seconds(43_200);
     let keys = call.send().await.expect("a session").credentials.expect("its keys");
     let keys =

@@ -125,7 +125,7 @@ fn protect_refuses_in_an_account_and_is_a_note_in_the_sandbox() {
 
         let destroyed = gone(&loaded, &region).await;
         let notes = destroyed.applied.looked.findings.iter().filter(|problem| problem.code == "protected");
-        assert_eq!(notes.map(|problem| problem.stops()).collect::<Vec<_>>(), [false]);
+        assert_eq!(notes.map(rem_ci::problem::Problem::stops).collect::<Vec<_>>(), [false]);
     });
 }
 
