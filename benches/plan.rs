@@ -10,8 +10,8 @@ use rem_ci::config;
 use rem_ci::guard::Verb;
 use rem_ci::run::{self, Look, Looked, plan_report};
 use rem_ci::sandbox::state::{Action, Rule};
-use rem_ci::view::human;
 use rem_ci::view::report::Mode;
+use rem_ci::view::{Style, human};
 
 use common::{Region, apply, environment, look, today, virtual_time};
 
@@ -30,9 +30,7 @@ fn offline(name: &str, root: &Path) -> Looked {
 fn offline_prod(criterion: &mut Criterion) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     criterion.bench_function("plan prod offline", |bench| {
-        bench.iter(|| {
-            human::plans(&[plan_report(&offline("prod", root), Mode::Offline)], black_box(Default::default()))
-        });
+        bench.iter(|| human::plans(&[plan_report(&offline("prod", root), Mode::Offline)], black_box(Style::default())));
     });
 }
 

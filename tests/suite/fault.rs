@@ -223,7 +223,7 @@ pub(crate) fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) -> Vec<String>
                         let Some(item) = items.get(at) else { return mine };
                         let wrong = work(at, item);
                         if !wrong.is_empty() {
-                            eprintln!("{at} of {}: {wrong:#?}", items.len());
+                            tell(at, items.len(), &wrong);
                         }
                         mine.push((at, wrong));
                     }
@@ -234,4 +234,9 @@ pub(crate) fn each<T: Sync>(items: &[T], work: impl Fn(usize, &T) -> Vec<String>
     });
     done.sort_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, wrong)| wrong).collect()
+}
+
+#[expect(clippy::print_stderr, reason = "a run of minutes says at once what it found")]
+fn tell(at: usize, of: usize, wrong: &[String]) {
+    eprintln!("{at} of {of}: {wrong:#?}");
 }

@@ -9,6 +9,7 @@ use std::task::Poll;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rem_ci::cloud::{Clock, HEARTBEAT, Holder, LEASE, LONGEST_CALL, Lock, Refusal, Store};
+use rem_ci::engine::Gate as _;
 use rem_ci::engine::wait::pause;
 use rem_ci::problem::Exit;
 use rem_ci::run::{Applied, Halt};
@@ -115,7 +116,6 @@ fn a_dead_lease_is_taken_over_in_time_and_not_before() {
         pause(Duration::from_secs(4)).await;
         let rival = Lock::take(&store, holder("rival"), world.clock).await.expect("after the lease");
         // The dead one, awake again, neither renews nor releases what is the rival's.
-        use rem_ci::engine::Gate as _;
         assert!(dead.check().is_err() && rival.check().is_ok());
         dead.release().await.expect("nothing to release");
         assert!(locked(&world, &loaded).await, "the rival's lock was removed");
