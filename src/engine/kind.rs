@@ -356,7 +356,7 @@ pub trait Resource: fmt::Debug + Send + Sync + 'static {
     }
 
     /// The attributes of [`Live::names`] that these changes will give another value: an update of a launch template makes a
-    /// new version. Whoever refers to one of them sees "known after apply", and waits.
+    /// new version. Whoever refers to one of them sees "known after apply"; and all that need this resource wait for it.
     fn moves(_changes: &[Change]) -> &'static [&'static str] {
         &[]
     }

@@ -68,21 +68,8 @@ pub(super) fn operations(plan: &Plan, kind_of: &dyn Fn(&str) -> Option<&'static 
                 }
             }
             Half::Drop => {
-                for (index, other) in steps.iter().enumerate().filter(|(index, _)| *index != op.step) {
-                    if !other.needs.contains(&step.address) {
-                        continue;
-                    }
-                    match other.action {
-                        Action::Delete | Action::Replace(_) => {
-                            needs.insert(drop(index));
-                        }
-                        // Whoever is moved over to the new one lets go of the old one by it.
-                        Action::Update | Action::Roll => {
-                            needs.insert(make(index));
-                        }
-                        Action::Keep | Action::Settle | Action::Create | Action::Unknown => {}
-                    }
-                }
+                let mut passed = BTreeSet::from([op.step]);
+                holders(steps, op.step, &mut passed, &mut needs);
                 if matches!(step.action, Action::Replace(Order::CreateFirst)) {
                     needs.insert(make(op.step));
                 }
@@ -95,6 +82,36 @@ pub(super) fn operations(plan: &Plan, kind_of: &dyn Fn(&str) -> Option<&'static 
     ops
 }
 
+/// What must let go of a resource before it can end: those that need it and end too, and those that are moved over to
+/// something else.
+///
+/// Where the old one ends before the new one is made, nobody can be moved over in time: whoever is changed in place, or
+/// gets a successor first, waits for the new one and cannot be waited for. What hangs on *them* and ends still goes first.
+fn holders(steps: &[Step], index: usize, passed: &mut BTreeSet<usize>, needs: &mut BTreeSet<Op>) {
+    let step = &steps[index];
+    // More than one: this is somebody on the way, who waits for the new one of the first.
+    let ends_first = passed.len() > 1 || step.action == Action::Replace(Order::DeleteFirst);
+    for (at, other) in steps.iter().enumerate() {
+        if passed.contains(&at) || !other.needs.contains(&step.address) {
+            continue;
+        }
+        match other.action {
+            Action::Replace(Order::CreateFirst) | Action::Update | Action::Roll if ends_first => {
+                passed.insert(at);
+                holders(steps, at, passed, needs);
+            }
+            Action::Delete | Action::Replace(_) => {
+                needs.insert(Op { half: Half::Drop, step: at });
+            }
+            // Whoever is moved over to the new one lets go of the old one by it.
+            Action::Update | Action::Roll => {
+                needs.insert(Op { half: Half::Make, step: at });
+            }
+            Action::Keep | Action::Settle | Action::Create | Action::Unknown => {}
+        }
+    }
+}
+
 /// Where no edge says in what order things end, rank does; and what is still mentioned by something that is being
 /// changed goes after the change.
 fn orphan_needs(steps: &[Step], index: usize, rank: &dyn Fn(&Step) -> u16, needs: &mut BTreeSet<Op>) {
@@ -104,7 +121,9 @@ fn orphan_needs(steps: &[Step], index: usize, rank: &dyn Fn(&Step) -> u16, needs
         if ends && (step.orphan || other.orphan) && rank(other) > rank(step) {
             needs.insert(Op { half: Half::Drop, step: other_index });
         }
+        // One that ends before its successor is made cannot wait for those that move over to it.
         let lets_go = matches!(other.action, Action::Update | Action::Roll)
+            && step.action != Action::Replace(Order::DeleteFirst)
             && step.live.as_ref().is_some_and(|live| {
                 let before = other.changes.iter().filter_map(|change| change.before.as_ref());
                 live.names.values().any(|name| before.clone().any(|value| mentions(value, name)))

@@ -192,10 +192,15 @@ impl Plan {
         let mut names: BTreeMap<&Address, BTreeMap<String, String>> = BTreeMap::new();
         let mut steps: Vec<Step> = Vec::new();
         let mut impossible = Vec::new();
+        // Ids of what ends before its successor is made.
+        let mut ending: BTreeSet<&str> = BTreeSet::new();
         for node in graph.nodes() {
             let kind = node.kind.kind();
             let want = node.want(&facts);
-            let live = sorted.owned.get(&node.address);
+            let anew = kind.custody == Custody::Child
+                && node.needs.iter().any(|index| matches!(steps[*index].action, Action::Replace(_)));
+            // AWS makes it anew along with its parent.
+            let live = sorted.owned.get(&node.address).filter(|_| !anew);
             let needs: Vec<Address> = node.needs.iter().map(|index| graph.nodes()[*index].address.clone()).collect();
             let blind = sorted.unknown.get(kind.name).map(ToString::to_string).or_else(|| {
                 let need = node.needs.iter().find(|index| steps[**index].action == Action::Unknown)?;
@@ -208,6 +213,12 @@ impl Plan {
                 (None, Some(live)) => {
                     let changes = diff(&want, &live.fields, &look);
                     let (action, fixed) = amount(kind, &changes);
+                    // What is inside something that ends first cannot be moved over in time, whatever its fields say.
+                    let homeless = live.inside.as_deref().is_some_and(|home| ending.contains(home));
+                    let action = match action {
+                        _ if homeless && kind.custody == Custody::Owned => Action::Replace(Order::DeleteFirst),
+                        action => action,
+                    };
                     impossible.extend(fixed.into_iter().map(|(field, help)| Impossible {
                         address: node.address.clone(),
                         field,
@@ -233,6 +244,9 @@ impl Plan {
                 let mut known = live.names.clone();
                 known.retain(|attr, _| !moves.contains(&attr.as_str()));
                 names.insert(&node.address, known);
+            }
+            if let (Some(live), Action::Replace(Order::DeleteFirst)) = (live, &action) {
+                ending.insert(&live.id);
             }
             steps.push(Step {
                 address: node.address.clone(),

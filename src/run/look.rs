@@ -70,48 +70,82 @@ impl Looked {
 /// # Errors
 /// Credentials that are refused, or that belong to another account.
 pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Result<Looked, Halt> {
-    let spec = loaded.spec.clone();
-    let id = Identity::of(&spec);
-    let owner = Owner { environment: spec.name.clone(), stack: id.stack.clone() };
-    let graph = model::build(&spec);
-    let (snapshot, unread, reads) = match world {
-        Some(world) => Box::pin(snapshot(world, &spec, &graph, &owner, ask.after_incomplete)).await?,
-        None => (Snapshot { facts: facts::offline(&spec), ..Snapshot::default() }, Vec::new(), Reads::default()),
+    let Some(world) = world else {
+        let snapshot = Snapshot { facts: facts::offline(&loaded.spec), ..Snapshot::default() };
+        return Ok(Sight { snapshot, ..Sight::default() }.judged(loaded, model::build(&loaded.spec), ask));
     };
-    let plan = match ask.verb {
-        Verb::Apply => Plan::make(&graph, &snapshot, &owner, &resources::about),
-        Verb::Destroy => Plan::destroy(&graph, &snapshot, &owner, &resources::about, &|address| kept(&spec, address)),
-    };
-    let today = world.map_or(ask.today, |world| world.clock.today());
-    let case = guard::Case {
-        spec: &spec,
-        plan: &plan,
-        verb: ask.verb,
-        today,
-        live: world.is_some(),
-        sandbox: world.is_some_and(|world| world.mode == Mode::Sandbox),
-        place: &|path| loaded.places.at(path),
-    };
-    let mut acknowledged = spec.acknowledge.clone();
-    acknowledged.extend(ask.acknowledged.iter().cloned());
-    let mut findings = loaded.findings.clone();
-    findings.extend(unread);
-    findings.extend(guard::check(&case, &acknowledged));
-    let bill = bill(&spec, &plan, today);
-    Ok(Looked {
-        digest: plan.canonical().digest(),
-        input_digest: config::input_digest(&spec),
-        estimate: estimate(&plan, &resources::about),
-        owner,
-        id,
-        graph,
-        snapshot,
-        plan,
-        findings,
-        bill,
-        reads,
-        spec,
-    })
+    let graph = model::build(&loaded.spec);
+    let sight = sight(world, &loaded.spec, &graph, ask.after_incomplete).await?;
+    Ok(sight.judged(loaded, graph, Look { today: world.clock.today(), ..ask }))
+}
+
+/// Looks at a snapshot that was written down, as if it had just been read: pure.
+#[must_use]
+pub fn look_at(loaded: &Loaded, snapshot: Snapshot, ask: Look<'_>) -> Looked {
+    let sight = Sight { snapshot, live: true, ..Sight::default() };
+    sight.judged(loaded, model::build(&loaded.spec), ask)
+}
+
+/// What a read gave.
+#[derive(Default)]
+struct Sight {
+    snapshot: Snapshot,
+    /// What could not be read of what AWS offers.
+    unread: Vec<Problem>,
+    reads: Reads,
+    /// Whether AWS was asked.
+    live: bool,
+    /// Whether it was only the simulated region.
+    sandbox: bool,
+}
+
+impl Sight {
+    /// Plans, prices and lets the guards speak.
+    fn judged(self, loaded: &Loaded, graph: Graph<Cloud>, ask: Look<'_>) -> Looked {
+        let Self { snapshot, unread, reads, live, sandbox } = self;
+        let spec = loaded.spec.clone();
+        let id = Identity::of(&spec);
+        let owner = owner(&spec);
+        let plan = match ask.verb {
+            Verb::Apply => Plan::make(&graph, &snapshot, &owner, &resources::about),
+            Verb::Destroy => {
+                Plan::destroy(&graph, &snapshot, &owner, &resources::about, &|address| kept(&spec, address))
+            }
+        };
+        let case = guard::Case {
+            spec: &spec,
+            plan: &plan,
+            verb: ask.verb,
+            today: ask.today,
+            live,
+            sandbox,
+            place: &|path| loaded.places.at(path),
+        };
+        let mut acknowledged = spec.acknowledge.clone();
+        acknowledged.extend(ask.acknowledged.iter().cloned());
+        let mut findings = loaded.findings.clone();
+        findings.extend(unread);
+        findings.extend(guard::check(&case, &acknowledged));
+        let bill = bill(&spec, &plan, ask.today);
+        Looked {
+            digest: plan.canonical().digest(),
+            input_digest: config::input_digest(&spec),
+            estimate: estimate(&plan, &resources::about),
+            owner,
+            id,
+            graph,
+            snapshot,
+            plan,
+            findings,
+            bill,
+            reads,
+            spec,
+        }
+    }
+}
+
+fn owner(spec: &Spec) -> Owner {
+    Owner { environment: spec.name.clone(), stack: Identity::of(spec).stack }
 }
 
 /// What `onDestroy` says stays.
@@ -126,17 +160,12 @@ pub(super) fn kept(spec: &Spec, address: &Address) -> bool {
 }
 
 /// Reads everything: whose credentials these are first, then all kinds and all facts at once.
-async fn snapshot(
-    world: &World,
-    spec: &Spec,
-    graph: &Graph<Cloud>,
-    owner: &Owner,
-    after_incomplete: bool,
-) -> Result<(Snapshot, Vec<Problem>, Reads), Halt> {
+async fn sight(world: &World, spec: &Spec, graph: &Graph<Cloud>, after_incomplete: bool) -> Result<Sight, Halt> {
+    let owner = owner(spec);
     let began = world.clock.time();
     let (account, first) = tally::tallied(account(world, spec)).await;
     account?;
-    let sweeps = tally::tallied(read(&world.cloud, resources::KINDS, graph, owner, after_incomplete));
+    let sweeps = tally::tallied(read(&world.cloud, resources::KINDS, graph, &owner, after_incomplete));
     let offers = tally::tallied(facts::read(&world.cloud, spec));
     let ((kinds, swept), (offered, asked)) = futures_util::join!(sweeps, offers);
     let unread = offered.unknown.iter().map(|(group, failure)| {
@@ -151,7 +180,8 @@ async fn snapshot(
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
     };
     let homes = spec.network.existing.iter().map(|existing| existing.vpc_id.clone()).collect();
-    Ok((Snapshot { kinds, facts: offered.facts, homes }, unread, reads))
+    let snapshot = Snapshot { kinds, facts: offered.facts, homes };
+    Ok(Sight { snapshot, unread, reads, live: true, sandbox: world.mode == Mode::Sandbox })
 }
 
 /// An error for every fact that could not be read and that something needs which is not there yet.

@@ -23,7 +23,7 @@ mod world;
 pub use apply::{Applied, Approval, apply};
 pub use audit::{AUDIT_ACTIONS, Leftover};
 pub use destroy::{Destroyed, destroy};
-pub use look::{Look, Looked, look};
+pub use look::{Look, Looked, look, look_at};
 pub use output::outputs;
 pub use record::{Record, State, recorded};
 pub use report::{apply_report, plan_report, verify_report};

@@ -138,10 +138,15 @@ impl HttpConnector for Sandbox {
         HttpConnectorFuture::new(async move {
             let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
             let (parts, body) = request.into_parts();
+            let head = parts.method == http::Method::HEAD;
             let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
             let response = Sandbox::call(&sandbox, &http::Request::from_parts(parts, body)).await?;
-            let announced =
-                response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+            // An answer to HEAD announces a length and carries none of it.
+            let announced = if head {
+                None
+            } else {
+                response.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok())
+            };
             HttpResponse::try_from(response.map(|body| delivered(body, announced)))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })

@@ -8,19 +8,19 @@
 //! | `clash.rs` | neighbours in one account |
 //! | `cli.rs` | the real binary: exit codes, streams, help, bad files |
 //! | `common.rs` | a region in virtual time, an environment, a run |
+//! | `conformance.rs` | every field of every kind: drifted by hand, shown, repaired |
 //! | `contract.rs` | every request written down, for AWS's own API models |
 //! | `credentials.rs` | sessions shorter than the run |
 //! | `cuts.rs` | killed or cut at every single call, then run again |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
 //! | `lock.rs` | one run at a time: folder, lease, frozen holders, unlock |
+//! | `money.rs` | fixed monthly cost, to the cent |
 //! | `moto.rs` | the kinds against a simulator that is not ours |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
-
-#![expect(unreachable_pub, reason = "a test binary has no users; its parts share what is pub")]
 
 mod architecture;
 mod authz;
@@ -28,12 +28,14 @@ mod bill;
 mod clash;
 mod cli;
 mod common;
+mod conformance;
 mod contract;
 mod credentials;
 mod cuts;
 mod destroy;
 mod fault;
 mod lock;
+mod money;
 mod moto;
 mod reads;
 mod signals;

@@ -50,7 +50,7 @@ fn deviates(kind: &str, field: &str) -> bool {
 }
 
 /// Another value that the field may have; none removes it.
-pub fn other(kind: &str, field: &str, value: &Value) -> Option<Value> {
+pub(crate) fn other(kind: &str, field: &str, value: &Value) -> Option<Value> {
     let mut entries = match value {
         Value::Map(entries) => entries.clone(),
         _ => BTreeMap::new(),

@@ -86,6 +86,10 @@ fn rule(protocol: &str, ports: Option<String>, peer: Value, why: Option<&str>) -
 
 const DESCRIBE: &str = "ec2:DescribeSecurityGroups";
 
+/// Its name is wanted again, so the old one would have to go first, and a group in use cannot.
+const KEEP_DESCRIPTION: &str =
+    "EC2 cannot change it: take the group from everything that uses it and delete it by hand";
+
 impl Resource for SecurityGroup {
     type World = Cloud;
 
@@ -107,7 +111,7 @@ impl Resource for SecurityGroup {
         ],
         fields: &[
             Field::replaces("name", Order::CreateFirst, "name in the VPC"),
-            Field::replaces("description", Order::DeleteFirst, "what it is for; the name is wanted again"),
+            Field::fixed("description", KEEP_DESCRIPTION, "what it is for"),
             Field::replaces("vpc", Order::DeleteFirst, "the VPC it is in"),
             Field::in_place("ingress", "rules in: protocol, ports, peer, description"),
             Field::in_place("egress", "rules out: protocol, ports, peer, description"),

@@ -69,6 +69,12 @@ impl Resource for Vpc {
         ])
     }
 
+    /// Private names of an endpoint can be switched on only once the VPC answers DNS.
+    fn moves(changes: &[Change]) -> &'static [&'static str] {
+        let dns = changes.iter().any(|change| matches!(change.field.as_str(), "dnsSupport" | "dnsHostnames"));
+        if dns { &["dns"] } else { &[] }
+    }
+
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
         let call = world.ec2.describe_vpcs().filters(ours(scope)).into_paginator().items().send();
         let found: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed("ec2:DescribeVpcs"))?;
