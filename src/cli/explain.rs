@@ -28,6 +28,10 @@ pub fn codes() -> Vec<(&'static str, String)> {
 
 /// Codes of the command line itself.
 const CODES: &[(&str, &str)] = &[
+    (
+        "bug",
+        "Something that cannot happen did. Nothing was changed by it; please report it with the command line that showed it.",
+    ),
     ("usage", "The command line makes no sense; `rem-ci help VERB` shows what it takes."),
     (
         "output-file",

@@ -4,9 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::Say;
+use crate::cloud::Clock;
 use crate::engine::{Address, Event, Happening, Stop};
 use crate::run::Looked;
 use crate::view::Untrusted;
@@ -20,7 +19,7 @@ pub(super) struct Board {
     /// When each resource was started, how long it usually takes, and how often it was tried.
     started: RefCell<BTreeMap<Address, (Duration, Duration, u32)>>,
     /// The last event's time since the run began, and when that was.
-    last: Cell<Option<(Duration, Instant)>>,
+    last: Cell<Option<(Duration, Duration)>>,
 }
 
 /// An empty board for a run of this plan.
@@ -54,7 +53,7 @@ impl Board {
             Happening::Done { took } => ProgressEvent::Ready { address, took: *took },
             Happening::Failed { why } => ProgressEvent::Failed { address, error: Untrusted::new(why.to_string()) },
         };
-        self.last.set(Some((event.at, Instant::now())));
+        self.last.set(Some((event.at, Clock::Wall.boot())));
         self.progress.borrow_mut().event(event.at, &shown);
     }
 
@@ -71,7 +70,7 @@ impl Board {
                 () = crate::engine::wait::pause(Duration::from_secs(1)) => {}
             }
             if let Some((at, since)) = self.last.get() {
-                self.progress.borrow_mut().tick(at + since.elapsed());
+                self.progress.borrow_mut().tick(at + Clock::Wall.boot().saturating_sub(since));
             }
         }
     }

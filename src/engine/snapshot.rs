@@ -127,6 +127,10 @@ pub fn sort(snapshot: &Snapshot, owner: &Owner, kind_of: &dyn Fn(&str) -> Option
         let at_home = live.inside.as_ref().is_none_or(|home| homes.contains(home));
         let custody = kind_of(name).map(|kind| kind.custody);
         match (claim(owner, name, live).filter(|_| at_home), &live.stands_for, custody) {
+            // Of a child there can be two while AWS replaces its parent; neither is ours to delete.
+            (Some(address), _, Some(Custody::Child)) => {
+                sorted.owned.insert(address, live.clone());
+            }
             (Some(address), _, Some(_)) => match sorted.owned.remove(&address) {
                 None => {
                     sorted.owned.insert(address, live.clone());

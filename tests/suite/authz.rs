@@ -105,6 +105,7 @@ const CHANGES: &[&str] = &[
 /// `prod` as shipped has nothing that these are for: groups of interface endpoints, people in the cluster, associations
 /// beside an add-on's, inline policies, boundaries.
 const ABSENT: &[&str] = &[
+    "eks:ListAssociatedAccessPolicies",
     "ec2:AuthorizeSecurityGroupEgress",
     "ec2:AuthorizeSecurityGroupIngress",
     "ec2:CreateSecurityGroup",
@@ -127,6 +128,8 @@ const ABSENT: &[&str] = &[
 
 /// For what others or an interrupted run left behind: profiles by Karpenter, holders of a policy, queues by tag.
 const LEFT: &[&str] = &[
+    "ec2:DeleteNetworkInterface",
+    "ec2:DeleteSecurityGroup",
     "iam:DeleteInstanceProfile",
     "iam:GetInstanceProfile",
     "iam:ListEntitiesForPolicy",

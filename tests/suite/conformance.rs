@@ -84,10 +84,18 @@ fn shown(looked: &Looked, rows: &[&Row]) {
     assert!(hidden.is_empty(), "drifted by hand and not shown: {hidden:#?}\nshown is {changed:#?}");
     for (address, fields) in changed {
         let step = looked.plan.step(&address).expect("a step");
-        if let Some(action) = declared(&step.kind, &fields) {
+        // What is inside a VPC that ends first ends with it, whatever its own fields say.
+        let homeless = step.live.as_ref().is_some_and(|live| live.inside.is_some()) && ends(looked, "network/vpc");
+        if let Some(action) = declared(&step.kind, &fields).filter(|_| !homeless) {
             assert_eq!(step.action, action, "{address}: {fields:?}");
         }
+        assert!(!homeless || matches!(step.action, Action::Replace(_)), "{address} stays in a VPC that ends");
     }
+}
+
+fn ends(looked: &Looked, address: &str) -> bool {
+    let address = Address::parse(address).expect("an address");
+    looked.plan.step(&address).is_some_and(|step| matches!(step.action, Action::Replace(_)))
 }
 
 /// What the findings ask to be repeated.
@@ -103,6 +111,8 @@ async fn repair(loaded: &Loaded, world: &World, looked: &Looked) {
     let applied = applied.unwrap_or_else(|halt| panic!("{halt:#?}"));
     let failed: Vec<_> = applied.outcome.reports.iter().filter(|report| report.error.is_some()).collect();
     assert!(applied.outcome.complete(), "{failed:#?}\nnot begun: {:#?}", applied.outcome.skipped);
+    // Add-ons are degraded while their nodes are replaced, and recover by themselves.
+    rem_ci::engine::wait::pause(std::time::Duration::from_mins(10)).await;
     kept(loaded, world).await;
 }
 

@@ -28,11 +28,13 @@ fn group(all: &mut Insides) -> &mut serde_json::Value {
 
 pub(super) const ROWS: &[Row] = &[
     row!("cluster", ["subnets", "securityGroups"], "cluster/cluster", InPlace, |h| {
-        let vpc = eks::VpcConfigRequest::builder()
+        let subnets = eks::VpcConfigRequest::builder()
             .subnet_ids(h.id("network/subnet/private-1"))
-            .subnet_ids(h.id("network/subnet/private-2"))
-            .security_group_ids(h.id("network/security-group/nodes"));
-        config(h).resources_vpc_config(vpc.build()).send().await.expect("UpdateClusterConfig");
+            .subnet_ids(h.id("network/subnet/private-2"));
+        config(h).resources_vpc_config(subnets.build()).send().await.expect("UpdateClusterConfig");
+        h.wait().await;
+        let groups = eks::VpcConfigRequest::builder().security_group_ids(h.id("network/security-group/nodes"));
+        config(h).resources_vpc_config(groups.build()).send().await.expect("UpdateClusterConfig");
         h.wait().await;
     }),
     row!("cluster", ["endpointPrivate", "publicCidrs"], "cluster/cluster", InPlace, |h| {

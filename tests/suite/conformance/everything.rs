@@ -76,7 +76,7 @@ pub(super) async fn founded(loaded: &Loaded) -> Region {
         let call = world.cloud.iam.create_role().role_name(role).assume_role_policy_document(TRUST);
         call.send().await.expect("CreateRole");
     }
-    tokio::time::sleep(Duration::from_mins(1)).await;
+    rem_ci::engine::wait::pause(Duration::from_mins(1)).await;
     region
 }
 

@@ -33,7 +33,7 @@ async fn theirs(loaded: &mut Loaded, world: &World) {
     let ec2 = &world.cloud.ec2;
     let vpc = ec2.create_vpc().cidr_block("10.50.0.0/16").send().await.expect("CreateVpc");
     let vpc = vpc.vpc().and_then(|vpc| vpc.vpc_id()).expect("an id").to_owned();
-    tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+    rem_ci::engine::wait::pause(std::time::Duration::from_mins(1)).await;
     let mut ids = Vec::new();
     for (cidr, zone) in [("10.50.0.0/20", "use1-az1"), ("10.50.16.0/20", "use1-az2")] {
         let call = ec2.create_subnet().vpc_id(&vpc).cidr_block(cidr).availability_zone_id(zone);
@@ -53,7 +53,7 @@ fn role_tags_on_somebody_elses_subnets() {
         let empty = region.world(&loaded);
         theirs(&mut loaded, &empty).await;
         let world = region.world(&loaded);
-        tokio::time::sleep(std::time::Duration::from_mins(1)).await;
+        rem_ci::engine::wait::pause(std::time::Duration::from_mins(1)).await;
         // A VPC without a way out has no nodes: what is under test is there once its own section has been applied.
         let looked = look(&loaded, &world).await.expect("a look");
         let network = crate::common::approval(&looked);

@@ -97,7 +97,7 @@ impl<'a> Hand<'a> {
 
     /// Until EKS has done one update and takes the next.
     pub(super) async fn wait(&self) {
-        tokio::time::sleep(Duration::from_mins(20)).await;
+        rem_ci::engine::wait::pause(Duration::from_mins(20)).await;
     }
 
     /// A change that AWS has no call for.
