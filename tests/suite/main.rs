@@ -20,6 +20,7 @@
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
+//! | `versions.rs` | the original's versions, in and out of what AWS offers |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 
 mod architecture;
@@ -40,4 +41,5 @@ mod moto;
 mod reads;
 mod signals;
 mod speed;
+mod versions;
 mod whole;

@@ -111,7 +111,7 @@ pub(super) const ROWS: &[Row] = &[
     row!("sqs-queue", ["name"], "interruption/sqs-queue", Apart, |h| {
         let name = h.name(QUEUE, "name");
         h.edit(|all| {
-            Insides::rename(&mut all.region["sqs"]["queues"], &name, &name.replace("interruption", "by-hand"))
+            Insides::rename(&mut all.region["sqs"]["queues"], &name, &name.replace("interruption", "by-hand"));
         });
     }),
     row!("event-rule", ["description", "state"], "interruption/event-rule/spot", InPlace, |h| {
