@@ -177,14 +177,3 @@ fn import_reports_what_it_cannot_take() {
     );
     assert!(import_pulumi("[1, 2]", "Pulumi.dev.yaml").is_err());
 }
-
-/// Not a bar, only its order of size: a thousand environments are loaded in a fraction of their two seconds.
-#[test]
-#[ignore = "prints a time"]
-fn how_long_a_load_takes() {
-    let start = std::time::Instant::now();
-    for _ in 0..200 {
-        shipped("prod");
-    }
-    eprintln!("{:?} a load", start.elapsed() / 200);
-}
