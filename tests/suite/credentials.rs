@@ -60,7 +60,7 @@ impl ProvideCredentials for WebIdentity {
 #[test]
 fn sessions_of_a_quarter_of_an_hour_last_for_three_hours() {
     virtual_time(async {
-        let loaded = with_bucket("staging");
+        let loaded = with_bucket("prod");
         let mut region = bucket_region(7, &loaded).await;
         let (account, admin) = (&loaded.spec.account, bucket_world(&region, &loaded).cloud);
         let provider = format!("arn:aws:iam::{account}:oidc-provider/{ISSUER}");

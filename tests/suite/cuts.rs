@@ -182,8 +182,11 @@ fn a_dead_holder_keeps_others_out_until_its_lease_ends() {
     for moment in held {
         virtual_time(async {
             let loaded = with_bucket("prod");
+            // What time alone brings about in the same while, with nobody but a reader there.
+            let idle = reopened(&moment.file, moment.at + Duration::from_mins(1));
+            look(&loaded, &bucket_world(&idle, &loaded)).await.expect("a look");
+            let before = census(&idle.sandbox.with(|state| state.clone()));
             let region = reopened(&moment.file, moment.at + Duration::from_mins(1));
-            let before = census(&region.sandbox.with(|state| state.clone()));
             let halt = apply(&loaded, &bucket_world(&region, &loaded)).await.expect_err("the lock is held");
             assert_eq!((halt.exit, halt.problems[0].code), (Exit::Locked, "locked"));
             assert_eq!(census(&region.sandbox.with(|state| state.clone())), before);
