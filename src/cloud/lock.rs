@@ -17,7 +17,7 @@ use super::clock::Clock;
 use super::config::{LONGEST_CALL, LONGEST_TRY};
 use super::store::{Store, Stored};
 use crate::engine::wait::pause;
-use crate::engine::{Class, Failure, Gate};
+use crate::engine::{Class, Failure, Gate, LOCK_LOST};
 
 /// How long a lock holds without a heartbeat.
 pub const LEASE: Duration = Duration::from_mins(2);
@@ -197,7 +197,7 @@ impl Gate for Lock {
                 Err(Failure {
                     class: Class::Fatal,
                     call: "lock".to_owned(),
-                    code: "LockLost".to_owned(),
+                    code: LOCK_LOST.to_owned(),
                     message: text.to_owned(),
                 })
             }
@@ -274,6 +274,11 @@ async fn take_over(store: &Store, key: &str, mine: &mut Holder, stored: &Stored)
 impl Lease {
     async fn renew(&self) {
         let began = self.term.clock.boot();
+        // A lease that has run out is not revived: whoever slept through its end stops.
+        if began >= self.term.until.get() {
+            self.term.lost.set(true);
+            return;
+        }
         let holder = {
             let mut holder = self.holder.borrow_mut();
             holder.beat += 1;

@@ -20,6 +20,9 @@ use super::step::{Halt, Run};
 use super::tally::tallied;
 use super::value::Address;
 
+/// Code of a gate's refusal: the right to write is gone for good, and the run ends.
+pub const LOCK_LOST: &str = "LockLost";
+
 /// Asked before every call that changes something.
 pub trait Gate {
     /// Whether there is still the right to write: the lock's lease is longer than the call may take.
@@ -190,7 +193,13 @@ pub async fn apply<W>(plan: &Plan, setting: &Setting<'_, W>) -> Outcome {
                 }
                 None
             }
-            Err(Halt::Failed(failure)) => Some(failure),
+            Err(Halt::Failed(failure)) => {
+                if failure.code == LOCK_LOST {
+                    // Nothing more may be written, so there is nothing to wait for.
+                    setting.stop.tell();
+                }
+                Some(failure)
+            }
             Err(Halt::Stopped) => {
                 outcome.skipped.push(step.address.clone());
                 outcome.interrupted = true;

@@ -17,7 +17,7 @@ pub mod wait;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Gate, Open, Outcome, Report, Setting, Stop, apply};
+pub use apply::{Gate, LOCK_LOST, Open, Outcome, Report, Setting, Stop, apply};
 pub use estimate::estimate;
 pub use event::{Event, Happening};
 

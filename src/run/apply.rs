@@ -270,11 +270,15 @@ fn only(plan: &Plan, section: &str) -> Result<Plan, Halt> {
 #[must_use]
 pub(super) fn exit_of(outcome: &Outcome) -> Exit {
     let denied = |failure: &Failure| failure.class == Class::Denied;
+    let lost = |failure: &Failure| failure.code == engine::LOCK_LOST;
+    let errors = || outcome.reports.iter().filter_map(|report| report.error.as_ref());
     if outcome.complete() {
         Exit::Done
+    } else if errors().any(lost) {
+        Exit::Incomplete
     } else if outcome.interrupted {
         Exit::Interrupted
-    } else if outcome.reports.iter().filter_map(|report| report.error.as_ref()).any(denied) {
+    } else if errors().any(denied) {
         Exit::Denied
     } else {
         Exit::Incomplete
