@@ -34,7 +34,10 @@ fn check(case: &Case<'_>) -> Vec<Problem> {
             if !replaces && step.action != Action::Delete {
                 return None;
             }
+            // A group that never came up carries nothing, and EKS can only delete it.
+            let stillborn = step.reason.as_deref().is_some_and(|reason| reason.starts_with("CREATE_FAILED"));
             let (code, what) = match (step.kind.as_str(), replaces) {
+                ("node-group", true) if stillborn => return None,
                 ("cluster", true) => ("replace-cluster", "the EKS cluster"),
                 ("cluster", false) => ("delete-cluster", "the EKS cluster"),
                 ("vpc", true) => ("replace-vpc", "the VPC"),

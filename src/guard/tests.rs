@@ -83,6 +83,15 @@ fn a_replaced_cluster_wants_exactly_its_own_acknowledgement() {
 }
 
 #[test]
+fn a_node_group_that_never_came_up_may_be_made_again() {
+    let mut group = step("cluster/node-group/system", Action::Replace(Order::DeleteFirst), Vec::new());
+    let plan = |group: &Step| Plan { steps: vec![group.clone()], ..Plan::default() };
+    assert_eq!(codes(&plan(&group), Verb::Apply, &[]), BTreeMap::from([("replace-system-nodes", true)]));
+    group.reason = Some("CREATE_FAILED: NodeCreationFailure".to_owned());
+    assert_eq!(codes(&plan(&group), Verb::Apply, &[]), BTreeMap::new());
+}
+
+#[test]
 fn a_typed_name_acknowledges_what_destroy_is_for() {
     let plan = Plan { steps: vec![step("network/vpc", Action::Delete, Vec::new())], ..Plan::default() };
     assert_eq!(codes(&plan, Verb::Apply, &[]), BTreeMap::from([("delete-vpc", true)]));

@@ -199,6 +199,8 @@ fn a_read_that_fails_in_the_middle_of_an_apply() {
                 Ok(again) => failures(&again.outcome),
                 Err(halt) => vec![format!("{halt:?}")],
             };
+            // IAM's lists lag behind its creates.
+            rem_ci::engine::wait::pause(Duration::from_secs(10)).await;
             wrong.extend(moved(&look(&loaded, &world).await.expect("a look").plan));
             let name = format!("{}:{} {action:?} ended {ended:?}", read.0, read.1);
             wrong.into_iter().map(|what| format!("{name}: {what}")).collect::<Vec<_>>()
