@@ -47,9 +47,6 @@ pub struct Common {
     /// Print results and problems only
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Print diagnostics to stderr; repeat for more
-    #[arg(short, global = true, action = clap::ArgAction::Count)]
-    pub verbose: u8,
 }
 
 impl Common {
