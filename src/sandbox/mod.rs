@@ -19,6 +19,7 @@
 //! | `critical.rs` | how fast it could have gone |
 //! | `recorded.rs` | requests as lines, for the contract checks |
 //! | `summary.rs` | what is in it, for people |
+//! | `kube/` | the Kubernetes API of its clusters |
 //! | `aws/SERVICE…` | one service each: `handle` and `settle` |
 
 pub mod aws;
@@ -26,6 +27,7 @@ pub mod clock;
 pub mod connector;
 pub mod critical;
 pub mod file;
+pub mod kube;
 pub mod recorded;
 pub mod region;
 pub mod serve;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::aws;
+use super::{aws, kube};
 
 /// Milliseconds since 1970, on the sandbox's own clock.
 pub type Millis = i64;
@@ -77,6 +77,8 @@ pub struct RegionState {
     pub logs: aws::logs::State,
     /// S3 (buckets belong to a region).
     pub s3: aws::s3::State,
+    /// The insides of EKS clusters.
+    pub kube: kube::State,
 }
 
 /// A fault to inject: at the `nth` matching call from when the rule was set (1 is the next; 0 is every one).
