@@ -6,7 +6,7 @@ use http::{Request, Response};
 use serde_json::{Value as Json, json};
 
 use super::aws;
-use super::state::{Account, Action, Millis, RegionState, Span, State};
+use super::state::{Account, Action, Millis, RegionState, Served, Span, State};
 use super::wire::{self, Answer, Call, Fault};
 
 /// What a service is given for one call: the account's global state, the region's, the time, and a source of chance.
@@ -26,6 +26,8 @@ pub struct Here<'a> {
     pub region: &'a mut RegionState,
     /// See [`State::spans`].
     pub spans: &'a mut Vec<Span>,
+    /// See [`State::served`].
+    pub served: Option<&'a Served>,
     seed: u64,
     draws: &'a mut u64,
 }
@@ -207,7 +209,7 @@ pub fn with_here<T>(
     caller: &str,
     f: impl FnOnce(&mut Here<'_>) -> T,
 ) -> T {
-    let State { accounts, seed, draws, spans, .. } = state;
+    let State { accounts, seed, draws, spans, served, .. } = state;
     let Account { regions, iam } = accounts.entry(account_id.to_owned()).or_default();
     let region_state = regions.entry(region.to_owned()).or_default();
     f(&mut Here {
@@ -218,6 +220,7 @@ pub fn with_here<T>(
         iam,
         region: region_state,
         spans,
+        served: served.as_ref(),
         seed: *seed,
         draws,
     })
