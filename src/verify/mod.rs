@@ -9,7 +9,10 @@
 
 mod cluster;
 mod interruption;
+pub mod landing;
 mod nodes;
+pub mod observed;
+mod read;
 
 use futures_util::future::try_join3;
 
