@@ -178,7 +178,10 @@ impl Pool {
         let Some(shapes) = shape::offered(region) else { return found };
         let fit: Vec<_> = shapes.iter().filter(|shape| self.buys(shape, &self.labels)).collect();
         if fit.is_empty() {
-            return vec![format!("none of the {} instance types of {region} satisfies all of its requirements", shapes.len())];
+            return vec![format!(
+                "none of the {} instance types of {region} satisfies all of its requirements",
+                shapes.len()
+            )];
         }
         for (key, least) in &self.min_values {
             let values: BTreeSet<_> = fit.iter().filter_map(|shape| shape.labels.get(key.as_str())).collect();
@@ -191,9 +194,9 @@ impl Pool {
 
     /// Whether it may buy an instance type for pods with these demands.
     fn buys(&self, shape: &shape::Shape, demands: &BTreeMap<String, Allowed>) -> bool {
-        let labels = demands.iter().all(|(key, allowed)| {
-            shape.labels.get(key.as_str()).is_none_or(|value| allowed.takes(value))
-        });
+        let labels = demands
+            .iter()
+            .all(|(key, allowed)| shape.labels.get(key.as_str()).is_none_or(|value| allowed.takes(value)));
         labels && (shape.spot || self.markets() != ["spot"])
     }
 }
@@ -284,7 +287,8 @@ pub(super) fn obstacles(pod: &Json, pool: &Pool, region: &str) -> Vec<Obstacle> 
     }
     let terms = demands(pod);
     let misses: Vec<_> = terms.iter().map(|term| missed(term, pool)).collect();
-    let fitting: Vec<_> = terms.iter().zip(&misses).filter(|(_, missed)| missed.is_empty()).map(|(term, _)| term).collect();
+    let fitting: Vec<_> =
+        terms.iter().zip(&misses).filter(|(_, missed)| missed.is_empty()).map(|(term, _)| term).collect();
     if fitting.is_empty() {
         let missed = misses.into_iter().next().unwrap_or_default();
         found.extend(missed.into_iter().map(Obstacle::Selector));
@@ -402,16 +406,15 @@ pub(super) fn refusal(node: &Json, pod: &Json, pods: &[Json]) -> Option<String> 
     if node["spec"]["unschedulable"].as_bool() == Some(true) {
         return Some("it is cordoned".to_owned());
     }
-    let hard = items(node, "/spec/taints").map(taint).find(|taint| {
-        taint.effect != "PreferNoSchedule" && !tolerated(pod, taint)
-    });
+    let hard = items(node, "/spec/taints")
+        .map(taint)
+        .find(|taint| taint.effect != "PreferNoSchedule" && !tolerated(pod, taint));
     if let Some(taint) = hard {
         return Some(format!("taint {taint} is not tolerated"));
     }
     let fits = |term: &BTreeMap<String, Allowed>| {
-        term.iter().all(|(key, allowed)| {
-            read::label(node, key).map_or(allowed.takes_none(), |value| allowed.takes(value))
-        })
+        term.iter()
+            .all(|(key, allowed)| read::label(node, key).map_or(allowed.takes_none(), |value| allowed.takes(value)))
     };
     if !demands(pod).iter().any(fits) {
         return Some("its labels do not match the pod's selector".to_owned());

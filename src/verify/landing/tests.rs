@@ -111,7 +111,9 @@ fn a_pool_that_nothing_satisfies_is_too_narrow() {
     let row = |key: &str, operator: &str, values: &[&str]| json!({"key": key, "operator": operator, "values": values});
     let category = "karpenter.k8s.aws/instance-category";
     assert_eq!(pool(json!([row(category, "In", &["m"])])).too_narrow("us-east-1"), Vec::<String>::new());
-    assert!(!pool(json!([row(category, "In", &["m"]), row(category, "NotIn", &["m"])])).too_narrow("us-east-1").is_empty());
+    assert!(
+        !pool(json!([row(category, "In", &["m"]), row(category, "NotIn", &["m"])])).too_narrow("us-east-1").is_empty()
+    );
     assert!(!pool(json!([row(category, "In", &["zz"])])).too_narrow("us-east-1").is_empty());
     let mut few = row("karpenter.k8s.aws/instance-family", "In", &["m7i", "m7a"]);
     few["minValues"] = 15.into();
