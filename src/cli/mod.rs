@@ -28,8 +28,10 @@ pub use args::{Color, Common, Format};
 pub use explain::codes;
 use say::Say;
 
+use crate::engine::calls::{self, Call};
 use crate::problem::Exit;
 use crate::run::{Halt, Source};
+use crate::view::{self, out};
 
 /// Plan, price, apply, verify and destroy production EKS clusters with Karpenter, from one YAML per environment.
 #[derive(Debug, clap::Parser)]
@@ -118,7 +120,15 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let exit = runtime.block_on(dispatch(&cli, &say)).unwrap_or_else(|halt| say.halt(&halt));
+    let work = async {
+        let verb = dispatch(&cli, &say);
+        if !say.verbose {
+            return verb.await;
+        }
+        let listener = |call: &Call| drop(out::aside(&view::calls::line(call)));
+        calls::heard(std::rc::Rc::new(listener), verb).await
+    };
+    let exit = runtime.block_on(work).unwrap_or_else(|halt| say.halt(&halt));
     exit.into()
 }
 

@@ -10,6 +10,7 @@ mod flights;
 mod guarding;
 mod lock;
 mod store;
+mod telling;
 
 pub use clients::{Cloud, partition};
 pub use clock::Clock;
