@@ -11,6 +11,7 @@ mod newer;
 mod offered;
 mod protect;
 mod replace;
+mod subnets;
 mod unknown;
 mod version;
 mod widens;
@@ -69,6 +70,7 @@ pub const GUARDS: &[Guard] = &[
     protect::GUARD,
     version::GUARD,
     replace::GUARD,
+    subnets::GUARD,
     data::GUARD,
     widens::GUARD,
     newer::GUARD,

@@ -22,6 +22,7 @@
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
+//! | `subnets.rs` | what a cluster holds of its network |
 //! | `versions.rs` | the original's versions, in and out of what AWS offers |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 //! | `worlds.rs` | `tests/worlds/`: what is live, and the plan that comes of it |
@@ -46,6 +47,7 @@ mod moved;
 mod reads;
 mod signals;
 mod speed;
+mod subnets;
 mod versions;
 mod whole;
 mod worlds;

@@ -158,6 +158,24 @@ fn tidy(mut snapshot: Snapshot) -> Json {
     serde_json::from_str(&text).expect("JSON")
 }
 
+/// JSON of which a line holds as much as fits.
+fn laid_out(json: &Json, indent: usize) -> String {
+    const WIDTH: usize = 140;
+    let flat = json.to_string();
+    let (open, close, items): (_, _, Vec<String>) = match json {
+        Json::Object(map) if indent + flat.len() > WIDTH => {
+            let item = |(key, value)| format!("{}: {}", Json::from(key as &str), laid_out(value, indent + 2));
+            ('{', '}', map.iter().map(|(key, value)| item((key.as_str(), value))).collect())
+        }
+        Json::Array(list) if indent + flat.len() > WIDTH => {
+            ('[', ']', list.iter().map(|value| laid_out(value, indent + 2)).collect())
+        }
+        _ => return flat,
+    };
+    let pad = " ".repeat(indent);
+    format!("{open}\n{pad}  {}\n{pad}{close}", items.join(&format!(",\n{pad}  ")))
+}
+
 /// The plan in all three formats.
 fn written(looked: &Looked) -> [(&'static str, String); 3] {
     let reports = [plan_report(looked, Mode::Live)];
@@ -173,7 +191,7 @@ fn every_world_is_planned_as_written() {
     for world in worlds {
         if blessing() {
             let live = virtual_time(world.snapshot());
-            world.write("live.json", &format!("{}\n", serde_json::to_string_pretty(&live).expect("JSON")));
+            world.write("live.json", &format!("{}\n", laid_out(&live, 0)));
         }
         for (file, text) in written(&world.looked()) {
             if blessing() {
