@@ -7,6 +7,7 @@ use super::flights::Flights;
 use super::guarding::Guarding;
 use super::helm::{Binary, Helm};
 use super::kubernetes::token::Signer;
+use super::telling::Telling;
 use crate::engine::Read;
 
 /// Everything a kind's calls go through.
@@ -63,7 +64,7 @@ macro_rules! client {
         use $service::config::retry::{RetryPartition, TokenBucket};
         let partition = RetryPartition::custom("rem-ci").token_bucket(TokenBucket::unlimited()).build();
         let builder = $service::config::Builder::from($config).retry_partition(partition);
-        let builder = builder.interceptor(Counting).interceptor(Guarding);
+        let builder = builder.interceptor(Counting).interceptor(Guarding).interceptor(Telling);
         $service::Client::from_conf(builder.build())
     }};
 }
