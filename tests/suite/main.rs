@@ -41,5 +41,6 @@ mod moto;
 mod reads;
 mod signals;
 mod speed;
+mod truth;
 mod versions;
 mod whole;
