@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use super::{Halt, Record, World};
 use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
-use crate::cost::{Bill, Book, Line, Rates, usage};
+use crate::cost::{Bill, Book, Line, Rates, pack, usage};
 use crate::engine::{Action, Address, Fields, Graph, Owner, Plan, Snapshot, Step, Swept, Value, estimate, read, tally};
 use crate::guard::{self, Verb};
 use crate::model::{self, Identity};
@@ -251,7 +251,8 @@ where
 /// What the environment costs as it is and as it will be.
 fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
     let assumptions = &spec.cost.assumptions;
-    let rates = Rates::new(Book::embedded(&spec.region), today, assumptions, &plan.facts);
+    let rates = Rates::new(Book::embedded(&spec.region), today, assumptions, &plan.facts).less(&spec.cost.discount);
+    let pools = pack::price(spec, &rates);
     let side = |fields: &dyn Fn(&Step) -> Option<Fields>| {
         let present: Vec<(Address, Fields)> =
             plan.steps.iter().filter_map(|step| Some((step.address.clone(), fields(step)?))).collect();
@@ -264,7 +265,7 @@ fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
             .collect();
         multiply_volumes(&mut lines, &present);
         let there = usage::Present::of(spec, present.iter().map(|(address, _)| address));
-        lines.extend(usage::environment(spec, there, &rates));
+        lines.extend(usage::environment(spec, there, &rates, &pools));
         lines
     };
     let before = side(&|step| step.live.as_ref().map(|live| live.fields.clone()));
@@ -275,7 +276,9 @@ fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
         Action::Keep => step.want.clone().or_else(|| step.live.as_ref().map(|live| live.fields.clone())),
         _ => step.want.clone(),
     });
-    Bill::compute(&before, &after, &rates)
+    let bill = Bill::compute(&before, &after, &rates);
+    let pools = if bill.after.pools == crate::cost::Totals::default().pools { pack::Pools::default() } else { pools };
+    Bill { pools, ..bill }
 }
 
 /// A launch template says what one node's volume is, its node group how many there are: the template's lines count once

@@ -50,6 +50,7 @@ mod reads;
 mod signals;
 mod speed;
 mod subnets;
+mod truth;
 mod versions;
 mod whole;
 mod worlds;
