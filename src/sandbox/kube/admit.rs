@@ -186,7 +186,9 @@ pub(super) fn check(store: &Store, draft: &Draft<'_>, schema: Option<&Json>) -> 
         if found.is_empty() {
             let broken = chart::rules(&draft.kind.resource(), &draft.object, draft.old);
             found.extend(
-                broken.into_iter().map(|(path, message)| Cause::invalid(path, format!("Invalid value: {message}"))),
+                broken
+                    .into_iter()
+                    .map(|(path, message)| Cause::invalid(path, format!("Invalid value: \"object\": {message}"))),
             );
         }
     } else {
