@@ -6,7 +6,11 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `store.rs` | all objects of one cluster, their versions, and the changes that watches tell |
+//! | `controllers/` | what acts on them: controllers, scheduler, kubelets, Karpenter |
+//! | `chart/` | the stand-in for Karpenter's chart |
 
+pub mod chart;
+pub mod controllers;
 pub mod store;
 
 use std::collections::BTreeMap;
@@ -28,4 +32,6 @@ pub struct State {
 pub struct Cluster {
     /// Its objects.
     pub store: store::Store,
+    /// What its controllers remember.
+    pub work: controllers::Work,
 }
