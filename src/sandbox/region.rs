@@ -136,7 +136,7 @@ pub fn answer(state: &mut State, now: Millis, request: &Request<Bytes>) -> Outco
         Ok(call) => call,
         Err(fault) => return Outcome::Answer(wire::write("", "", &Err(fault), &id), 0),
     };
-    let action = injected(state, &call);
+    let action = injected(state, &call.service, &call.operation);
     let mut slow = 0;
     let early = match &action {
         Some(Action::CutBefore) => return Outcome::Cut,
@@ -168,10 +168,11 @@ pub fn answer(state: &mut State, now: Millis, request: &Request<Bytes>) -> Outco
     Outcome::Answer(response, slow)
 }
 
-fn injected(state: &mut State, call: &Call) -> Option<Action> {
+/// The fault that a rule injects into a call, if any does.
+pub(super) fn injected(state: &mut State, service: &str, operation: &str) -> Option<Action> {
     let mut chosen = None;
     for rule in &mut state.faults {
-        let hit = [(&rule.service, &call.service), (&rule.operation, &call.operation)]
+        let hit = [(&rule.service, service), (&rule.operation, operation)]
             .iter()
             .all(|(want, have)| want.as_str() == "*" || want == have);
         if hit {
@@ -189,7 +190,7 @@ fn injected(state: &mut State, call: &Call) -> Option<Action> {
 pub fn denied(call: &Call, why: &str) -> Fault {
     let code = match call.service.as_str() {
         "ec2" => "UnauthorizedOperation",
-        "iam" | "sts" | "autoscaling" | "s3" => "AccessDenied",
+        "iam" | "sts" | "autoscaling" | "elasticloadbalancing" | "s3" => "AccessDenied",
         _ => "AccessDeniedException",
     };
     let message = format!("not authorized to perform: {}:{} ({why})", call.service, call.operation);
@@ -200,7 +201,7 @@ pub fn denied(call: &Call, why: &str) -> Fault {
 fn throttled(call: &Call) -> Fault {
     let (code, status) = match call.service.as_str() {
         "ec2" => ("RequestLimitExceeded", 503),
-        "iam" | "sts" | "autoscaling" => ("Throttling", 400),
+        "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => ("Throttling", 400),
         "s3" => ("SlowDown", 503),
         _ => ("ThrottlingException", 400),
     };
@@ -248,6 +249,7 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
             "iam" => aws::iam::handle(here, call),
             "sts" => aws::sts::handle(here, call),
             "autoscaling" => aws::autoscaling::handle(here, call),
+            "elasticloadbalancing" => aws::elb::handle(here, call),
             "sqs" => aws::sqs::handle(here, call),
             "events" => aws::events::handle(here, call),
             "kms" => aws::kms::handle(here, call),
@@ -271,6 +273,7 @@ pub fn settle(here: &mut Here<'_>) {
     here.now = now;
     aws::eks::settle(here);
     aws::ec2::settle(here);
+    aws::elb::settle(here);
     aws::sqs::settle(here);
     aws::kms::settle(here);
     kube::controllers::settle(here);

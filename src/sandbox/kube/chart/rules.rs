@@ -18,6 +18,7 @@ pub fn rules(resource: &str, new: &Json, old: Option<&Json>) -> Vec<(String, Str
 /// The same for a version of Karpenter: the annotation `sandbox.rem-ci.dev/rules` of the definition.
 #[must_use]
 pub fn rules_at(version: &str, resource: &str, new: &Json, old: Option<&Json>) -> Vec<(String, String)> {
+    let version = if version.is_empty() { "99.0" } else { version };
     match resource {
         "nodepools.karpenter.sh" => pool(new, old),
         "nodeclaims.karpenter.sh" => claim(new, old),

@@ -6,6 +6,7 @@ use super::addon_pods;
 use super::inside::Inside;
 use super::meta::label;
 use crate::sandbox::aws::eks;
+use crate::sandbox::kube::bootstrap;
 use crate::sandbox::kube::store::{Key, text};
 
 /// Marks what an add-on owns.
@@ -51,15 +52,8 @@ fn put(inside: &mut Inside<'_, '_>, resource: &str, object: Json) {
     let Some(known) = inside.store.get(resource, &key) else {
         let space = Key::global(key.namespace.clone());
         if inside.store.get("namespaces", &space).is_none() {
-            let name = key.namespace.clone();
-            inside.ensure(
-                "namespaces",
-                json!({
-                    "apiVersion": "v1", "kind": "Namespace",
-                    "metadata": {"name": name, "labels": {"kubernetes.io/metadata.name": name}},
-                    "spec": {"finalizers": ["kubernetes"]}, "status": {"phase": "Active"},
-                }),
-            );
+            let now = inside.now();
+            bootstrap::namespace(&mut inside.store, now, &space.name);
         }
         inside.ensure(resource, object);
         return;

@@ -13,7 +13,6 @@
 //! | `inside.rs` | what a controller is given |
 //! | `world.rs` | what of the region a cluster notices |
 //! | `meta.rs`, `quantity.rs`, `pods.rs` | reading objects: labels, owners, conditions; amounts; pods |
-//! | `birth.rs` | what a new cluster has |
 //! | `nodes.rs`, `node_object.rs` | nodes of managed node groups; how a node looks |
 //! | `addons.rs`, `addon_pods.rs` | what EKS's add-ons run |
 //! | `deployments.rs`, `replicas.rs`, `daemons.rs`, `stateful.rs`, `jobs.rs`, `pod_maker.rs` | workloads |
@@ -27,7 +26,6 @@
 mod addon_pods;
 mod addons;
 mod affinity;
-mod birth;
 mod container;
 mod daemons;
 mod deployments;
@@ -50,7 +48,8 @@ mod scheduler;
 mod stateful;
 #[cfg(test)]
 mod tests;
-pub mod usage;
+mod usage;
 mod world;
 
-pub use run::{Work, log, next_due, settle};
+pub use run::{Work, logs, next_due, settle};
+pub use usage::{metrics_served, node_metrics, pod_metrics};

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::inside::Inside;
 use super::meta::leaving;
 use super::{
-    addons, birth, daemons, deployments, gc, jobs, karpenter, kubelet, nodes, pdb, replicas, scheduler, stateful, world,
+    addons, daemons, deployments, gc, jobs, karpenter, kubelet, nodes, pdb, replicas, scheduler, stateful, world,
 };
+use crate::sandbox::kube::Cluster;
 use crate::sandbox::kube::store::What;
 use crate::sandbox::region::Here;
 use crate::sandbox::state::{Millis, RegionState};
@@ -52,7 +53,6 @@ const fn controller(
 }
 
 const CONTROLLERS: &[Controller] = &[
-    controller("birth", &["namespaces"], true, birth::run),
     controller("nodes", &["nodes"], true, nodes::run),
     controller("addons", &["nodes", "deployments.apps", "daemonsets.apps"], true, addons::run),
     controller("gc", &["-", "~", "namespaces", "nodes"], false, gc::run),
@@ -108,10 +108,10 @@ pub fn next_due(region: &RegionState) -> Option<Millis> {
     wakes.chain(region.eks.next_due()).min()
 }
 
-/// The log of a pod, as far as the sandbox writes one: Karpenter's.
+/// The log of a pod's container, as far as the sandbox writes one (Karpenter's): lines with their times, oldest first.
 #[must_use]
-pub fn log(work: &Work, namespace: &str, pod: &str) -> Option<String> {
-    karpenter::log_of(&work.karpenter, &format!("{namespace}/{pod}"))
+pub fn logs(cluster: &Cluster, namespace: &str, pod: &str, _container: &str) -> Vec<(Millis, String)> {
+    karpenter::log_of(&cluster.work.karpenter, &format!("{namespace}/{pod}"))
 }
 
 fn live(here: &mut Here<'_>, name: &str) {

@@ -5,12 +5,13 @@ use serde_json::{Value as Json, json};
 use super::meta::{is_true, items, name, namespace};
 use super::pods;
 use super::quantity::{self, Amounts};
+use crate::sandbox::kube::Cluster;
 use crate::sandbox::kube::store::{Store, time};
 use crate::sandbox::state::Millis;
 
 /// Whether somebody gathers figures: a ready pod of metrics-server.
 #[must_use]
-pub fn gathered(store: &Store) -> bool {
+pub fn metrics_served(store: &Store) -> bool {
     store
         .list("pods")
         .any(|pod| pod["metadata"]["labels"]["app.kubernetes.io/name"] == "metrics-server" && is_true(pod, "Ready"))
@@ -39,7 +40,8 @@ fn used(container: &Json, pod: &Json, now: Millis) -> Amounts {
 
 /// `PodMetrics` of the pods that run.
 #[must_use]
-pub fn of_pods(store: &Store, now: Millis) -> Vec<Json> {
+pub fn pod_metrics(cluster: &Cluster, now: Millis) -> Vec<Json> {
+    let store = &cluster.store;
     let running = store.list("pods").filter(|pod| is_true(pod, "Ready"));
     running
         .map(|pod| {
@@ -58,7 +60,8 @@ pub fn of_pods(store: &Store, now: Millis) -> Vec<Json> {
 
 /// `NodeMetrics` of the nodes that are ready.
 #[must_use]
-pub fn of_nodes(store: &Store, now: Millis) -> Vec<Json> {
+pub fn node_metrics(cluster: &Cluster, now: Millis) -> Vec<Json> {
+    let store = &cluster.store;
     let ready = store.list("nodes").filter(|node| is_true(node, "Ready"));
     ready
         .map(|node| {

@@ -4,6 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::inside::Inside;
 use crate::sandbox::region::iso;
+use crate::sandbox::state::Millis;
 
 /// Lines kept for a pod.
 const KEPT: usize = 400;
@@ -24,8 +25,9 @@ pub(super) fn line_of(inside: &mut Inside<'_, '_>, pod: &str, level: &str, messa
     for (key, value) in more.as_object().into_iter().flatten() {
         line[key] = value.clone();
     }
+    let now = inside.here.now;
     let lines = inside.work.karpenter.log.entry(pod.to_owned()).or_default();
-    let same = |known: &String| {
+    let same = |(_, known): &(Millis, String)| {
         serde_json::from_str::<Json>(known).is_ok_and(|known| {
             known["message"] == line["message"]
                 && known["error"] == line["error"]
@@ -36,7 +38,7 @@ pub(super) fn line_of(inside: &mut Inside<'_, '_>, pod: &str, level: &str, messa
     if lines.iter().rev().take(8).any(same) {
         return;
     }
-    lines.push(line.to_string());
+    lines.push((now, line.to_string()));
     if lines.len() > KEPT {
         lines.remove(0);
     }
@@ -47,8 +49,7 @@ pub(super) fn error(inside: &mut Inside<'_, '_>, controller: &str, about: &str, 
     line(inside, "ERROR", "Reconciler error", &json!({"controller": controller, "name": about, "error": error}));
 }
 
-/// The log of a pod.
-pub(in super::super) fn of(memory: &super::Memory, pod: &str) -> Option<String> {
-    let lines = memory.log.get(pod)?;
-    Some(lines.iter().map(|line| format!("{line}\n")).collect())
+/// The log of a pod: lines with their times.
+pub(in super::super) fn of(memory: &super::Memory, pod: &str) -> Vec<(Millis, String)> {
+    memory.log.get(pod).cloned().unwrap_or_default()
 }

@@ -38,7 +38,7 @@ pub struct Memory {
     /// The replica that acts, if one does.
     leader: Option<leader::Leader>,
     /// Lines of its log, by `namespace/pod`.
-    log: BTreeMap<String, Vec<String>>,
+    log: BTreeMap<String, Vec<(Millis, String)>>,
     /// Moments by what they are about.
     moments: BTreeMap<String, Millis>,
 }

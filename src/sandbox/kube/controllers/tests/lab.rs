@@ -324,4 +324,6 @@ fn cluster(here: &mut Here<'_>) {
     };
     of.groups.insert("system".to_owned(), group);
     here.region.eks.clusters.insert("prod".to_owned(), of);
+    let inside = crate::sandbox::kube::bootstrap(here.now, "1.36", "172.20.0.1");
+    here.region.kube.clusters.insert("prod".to_owned(), inside);
 }
