@@ -355,6 +355,17 @@ pub trait Resource: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What must still stand while this one ends, because it does the work: Karpenter, while a pool's nodes drain. Of how
+    /// this one is made it says nothing.
+    fn leans(&self) -> Vec<Address> {
+        Vec::new()
+    }
+
+    /// Where it stood before it was renamed. What still stands there ends once this one is ready.
+    fn formerly(&self) -> Option<Address> {
+        None
+    }
+
     /// The attributes of [`Live::names`] that these changes will give another value: an update of a launch template makes a
     /// new version. Whoever refers to one of them sees "known after apply"; and all that need this resource wait for it.
     fn moves(_changes: &[Change]) -> &'static [&'static str] {
