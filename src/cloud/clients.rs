@@ -5,6 +5,7 @@ use aws_types::SdkConfig;
 use super::counting::Counting;
 use super::flights::Flights;
 use super::guarding::Guarding;
+use super::kubernetes::token::Signer;
 use crate::engine::Read;
 
 /// Everything a kind's calls go through.
@@ -36,6 +37,8 @@ pub struct Cloud {
     pub ssm: aws_sdk_ssm::Client,
     /// S3: the state bucket.
     pub s3: aws_sdk_s3::Client,
+    /// Signs tokens for clusters.
+    pub signer: Signer,
     /// DescribeCluster, by name: every kind inside a cluster asks whose it is.
     pub clusters: Flights<Read<Option<aws_sdk_eks::types::Cluster>>>,
     /// DescribeSubnets, by environment: subnets, and route tables for what is attached.
@@ -74,6 +77,7 @@ impl Cloud {
             autoscaling: client!(aws_sdk_autoscaling, config),
             ssm: client!(aws_sdk_ssm, config),
             s3: client!(aws_sdk_s3, config),
+            signer: Signer::new(config, region),
             clusters: Flights::default(),
             subnets: Flights::default(),
             nat_gateways: Flights::default(),

@@ -1,5 +1,6 @@
 //! Clients, credentials, error classes, clock, lock. The only room that reads AWS's environment.
 
+pub mod children;
 mod clients;
 mod clock;
 mod config;
@@ -8,6 +9,7 @@ mod env;
 mod errors;
 mod flights;
 mod guarding;
+pub mod kubernetes;
 mod lock;
 mod store;
 

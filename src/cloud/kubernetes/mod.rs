@@ -1,0 +1,13 @@
+//! The way into a cluster: whose token, to which address, over which road.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `token.rs` | bearer tokens, signed by us; the exec plugin's answer |
+//! | `live.rs` | a `kube::Client` to a real endpoint: TLS by the cluster's CA, time-outs, `--kubeconfig` |
+//! | `road.rs` | how its bytes get there: directly, by a proxy, through a tunnel |
+//! | `tunnel.rs` | `connect: ssm`: the tunnel over a system node |
+
+pub mod live;
+pub mod road;
+pub mod token;
+pub mod tunnel;
