@@ -53,9 +53,6 @@ pub struct NodePool {
 /// The label that every node has, with its pool's name: what a pod names to choose a pool.
 pub const POOL_LABEL: &str = "workload-type";
 
-/// Tag of a live pool that holds how many nodes it has.
-pub const NODES: &str = "nodes";
-
 /// The API of NodePools.
 pub const API: Api = Api { group: "karpenter.sh", version: "v1", kind: "NodePool", plural: "nodepools" };
 
@@ -115,7 +112,8 @@ impl Resource for NodePool {
             Field::in_place("disruption", "When nodes may go, and how many at once"),
             Field::in_place("limits", "Upper bounds on what the pool may hold"),
             Field::in_place("weight", "Preferred over pools of less weight"),
-            Field::replaces("replicas", Order::DeleteFirst, "A fixed number of nodes; cannot be set or unset later"),
+            Field::in_place("replicas", "Number of nodes of a pool of fixed size"),
+            Field::replaces("fixedSize", Order::DeleteFirst, "Whether it has one; Karpenter refuses a change"),
         ],
         rank: 99,
         custody: Custody::Owned,
@@ -150,6 +148,7 @@ impl Resource for NodePool {
                 ("limits", Some(Value::tags(&self.limits))),
                 ("weight", self.weight.map(Value::text)),
                 ("replicas", self.replicas.map(Value::text)),
+                ("fixedSize", self.replicas.map(|_| Value::text("true"))),
             ],
         )
     }
@@ -171,13 +170,13 @@ impl Resource for NodePool {
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
-        object::sweep(cloud, scope, &SHAPE).await.map(|found| found.into_iter().map(counted).collect())
+        object::sweep(cloud, scope, &SHAPE).await.map(|found| found.into_iter().map(sized).collect())
     }
 
     /// A pool that is gone while nodes of it are still being given back counts as leaving.
     async fn read(cloud: &Cloud, scope: &Scope, id: &str) -> Read<Option<Live>> {
         if let Some(live) = object::read(cloud, scope, id, &SHAPE).await? {
-            return Ok(Some(counted(live)));
+            return Ok(Some(sized(live)));
         }
         let (cluster, name) = eks::split(id);
         let Some(client) = cloud.kube(cluster).await? else { return Ok(None) };
@@ -203,10 +202,13 @@ impl Resource for NodePool {
     }
 }
 
-/// How many nodes it has, for whoever judges what its end would mean.
-fn counted(mut live: Live) -> Live {
-    if let Some(nodes) = live.facts.remove(NODES) {
-        live.tags.insert(NODES.to_owned(), nodes);
+/// Whether its size is fixed, which no change can bring about.
+fn sized(mut live: Live) -> Live {
+    if live.fields.contains_key("replicas") {
+        live.fields.insert("fixedSize".to_owned(), Value::text("true"));
     }
     live
 }
+
+#[cfg(test)]
+mod tests;

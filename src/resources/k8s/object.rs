@@ -24,6 +24,9 @@ pub const ANNOTATION_RESOURCE: &str = "rem-ci.dev/resource";
 /// Annotation that holds the stack id.
 pub const ANNOTATION_STACK: &str = "rem-ci.dev/stack";
 
+/// Tag of a live pool that holds how many nodes it has, for whoever judges what its end would mean.
+pub const NODES: &str = "nodes";
+
 /// A kind whose resources are one cluster-scoped object each.
 pub(super) struct Shape {
     /// Where its objects are.
@@ -257,8 +260,18 @@ fn live(shape: &Shape, cluster: &str, object: &Json, scope: &Scope) -> Live {
             live.fields.insert(piece.field.to_owned(), value);
         }
     }
+    if let Some(nodes) = nodes(object) {
+        live.tags.insert(NODES.to_owned(), nodes);
+    }
     live.ready = leaving(object).unwrap_or_else(|| (shape.ready)(object));
     live
+}
+
+/// How many nodes a pool has, as Karpenter counts them: `status.nodes`, in older versions among its resources.
+fn nodes(object: &Json) -> Option<String> {
+    let status = object.get("status")?;
+    let count = status.get("nodes").or_else(|| status.pointer("/resources/nodes"))?;
+    Some(count.as_str().map_or_else(|| count.to_string(), str::to_owned))
 }
 
 /// What an object that is on its way out waits for.
