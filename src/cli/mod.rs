@@ -12,11 +12,13 @@ mod drift;
 mod explain;
 mod files;
 mod graph;
+mod kubeconfig;
 mod output;
 mod plan;
 mod progress;
 mod sandbox;
 mod say;
+mod token;
 mod unlock;
 mod verify;
 
@@ -79,6 +81,10 @@ enum Verb {
     Output(output::Args),
     /// Draw an environment's topology
     Graph(graph::Args),
+    /// Write a kubeconfig for an environment's cluster
+    Kubeconfig(kubeconfig::Args),
+    /// Print a token for an environment's cluster, as kubectl's exec plugins do
+    Token(token::Args),
     /// Take the lock away from a run that is dead
     Unlock(unlock::Args),
     /// The simulated AWS region: serve, reset, show
@@ -118,7 +124,11 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let exit = runtime.block_on(dispatch(&cli, &say)).unwrap_or_else(|halt| say.halt(&halt));
+    let exit = runtime.block_on(async {
+        let exit = dispatch(&cli, &say).await.unwrap_or_else(|halt| say.halt(&halt));
+        crate::cloud::kubernetes::tunnel::close_all().await;
+        exit
+    });
     exit.into()
 }
 
@@ -134,6 +144,8 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Check(args) => Ok(check::run(args, say)),
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),
+        Verb::Kubeconfig(args) => kubeconfig::run(common, args, say).await,
+        Verb::Token(args) => token::run(common, args, say).await,
         Verb::Unlock(args) => unlock::run(common, args, say).await,
         Verb::Sandbox(verb) => sandbox::run(common, verb, say).await,
         Verb::ImportConfig(args) => files::import(args, say),

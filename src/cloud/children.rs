@@ -14,16 +14,8 @@ use super::env::env;
 use crate::engine::Failure;
 
 /// How a child gets to the network, and whom it trusts there: the caller's own settings, none of them a secret of ours.
-const NETWORK: [&str; 8] = [
-    "HTTPS_PROXY",
-    "https_proxy",
-    "HTTP_PROXY",
-    "http_proxy",
-    "NO_PROXY",
-    "no_proxy",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-];
+const NETWORK: [&str; 8] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR"];
 
 /// No more of what a child says is kept.
 const KEPT: usize = 64 << 10;
@@ -94,7 +86,10 @@ pub async fn run(mut command: Command, call: &str, within: Duration) -> Result<E
         Err(_) => {
             let _ = child.kill().await;
             let said = Ended { out: out.text(), err: err.text(), success: false }.words();
-            Err(Failure::fatal(call, format!("was not done within {} s and was stopped; its last words: {said}", within.as_secs())))
+            Err(Failure::fatal(
+                call,
+                format!("was not done within {} s and was stopped; its last words: {said}", within.as_secs()),
+            ))
         }
     }
 }

@@ -5,6 +5,7 @@ use aws_types::SdkConfig;
 use super::counting::Counting;
 use super::flights::Flights;
 use super::guarding::Guarding;
+use super::helm::{Binary, Helm};
 use super::kubernetes::token::Signer;
 use crate::engine::Read;
 
@@ -39,6 +40,10 @@ pub struct Cloud {
     pub s3: aws_sdk_s3::Client,
     /// Signs tokens for clusters.
     pub signer: Signer,
+    /// Installs charts.
+    pub helm: Helm,
+    /// What the caller named with `--kubeconfig`: it takes the place of endpoint, CA and token from EKS.
+    pub kubeconfig: Option<std::path::PathBuf>,
     /// DescribeCluster, by name: every kind inside a cluster asks whose it is.
     pub clusters: Flights<Read<Option<aws_sdk_eks::types::Cluster>>>,
     /// DescribeSubnets, by environment: subnets, and route tables for what is attached.
@@ -78,6 +83,8 @@ impl Cloud {
             ssm: client!(aws_sdk_ssm, config),
             s3: client!(aws_sdk_s3, config),
             signer: Signer::new(config, region),
+            helm: Helm::Binary(Binary::default()),
+            kubeconfig: None,
             clusters: Flights::default(),
             subnets: Flights::default(),
             nat_gateways: Flights::default(),

@@ -9,9 +9,12 @@ mod env;
 mod errors;
 mod flights;
 mod guarding;
+pub mod helm;
 pub mod kubernetes;
 mod lock;
 mod store;
+pub mod temp;
+pub mod web;
 
 pub use clients::{Cloud, partition};
 pub use clock::Clock;

@@ -9,6 +9,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderValue};
 use http::{Request, Response, Uri};
@@ -27,7 +29,8 @@ use tower::{BoxError, Service, ServiceBuilder};
 
 use super::road::{Connector, Road};
 use super::token::{Signer, Token};
-use crate::engine::Failure;
+use crate::cloud::{Cloud, failed, gone_is_none};
+use crate::engine::{Failure, Read};
 
 /// No connection takes longer to make.
 pub const CONNECT: Duration = Duration::from_secs(5);
@@ -47,6 +50,28 @@ pub struct Target {
     pub endpoint: String,
     /// The cluster's CA, PEM.
     pub ca: Vec<u8>,
+}
+
+impl Target {
+    /// Where a cluster is, from EKS; none while there is no cluster, or its control plane is not up yet.
+    ///
+    /// # Errors
+    /// If EKS does not say.
+    pub async fn read(cloud: &Cloud, cluster: &str) -> Read<Option<Self>> {
+        let answer = cloud.eks.describe_cluster().name(cluster).send().await.map_err(failed("eks:DescribeCluster"));
+        Ok(gone_is_none(answer)?.and_then(|answer| answer.cluster.as_ref().and_then(Self::of)))
+    }
+
+    /// Where a cluster is, from its description.
+    #[must_use]
+    pub fn of(cluster: &aws_sdk_eks::types::Cluster) -> Option<Self> {
+        let ca = cluster.certificate_authority().and_then(|ca| ca.data())?;
+        Some(Self {
+            cluster: cluster.name()?.to_owned(),
+            endpoint: cluster.endpoint()?.to_owned(),
+            ca: BASE64_STANDARD.decode(ca).ok()?,
+        })
+    }
 }
 
 /// Why a request got no answer: what the error chain of a `kube::Error` holds where there was none.
@@ -90,7 +115,7 @@ type Answer = Response<UnsyncBoxBody<Bytes, BoxError>>;
 /// If endpoint or CA make no sense.
 pub fn client(target: &Target, signer: Signer, road: Road) -> Result<kube::Client, Failure> {
     let bad = |why: String| Failure::fatal("kubernetes", format!("{}: {why}", target.endpoint));
-    let url: Uri = target.endpoint.parse().map_err(|error| bad(format!("not an address: {error}")))?;
+    let url = address(&target.endpoint)?;
     if url.scheme_str() != Some("https") || url.host().is_none() {
         return Err(bad("not an https address".to_owned()));
     }
@@ -122,8 +147,7 @@ pub async fn from_file(path: &std::path::Path) -> Result<kube::Client, Failure> 
     let bad = |why: String| Failure::fatal("kubeconfig", format!("{}: {why}", path.display()));
     let file = kube::config::Kubeconfig::read_from(path).map_err(|error| bad(chain(&error)))?;
     let options = kube::config::KubeConfigOptions::default();
-    let mut config =
-        kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| bad(chain(&error)))?;
+    let mut config = kube::Config::from_custom_kubeconfig(file, &options).await.map_err(|error| bad(chain(&error)))?;
     config.connect_timeout = Some(CONNECT);
     provider();
     let road = match config.proxy_url.take() {
@@ -144,8 +168,22 @@ pub async fn from_file(path: &std::path::Path) -> Result<kube::Client, Failure> 
     Ok(kube::Client::new(service, config.default_namespace))
 }
 
+/// An endpoint as an address.
+///
+/// # Errors
+/// If it is none.
+pub fn address(endpoint: &str) -> Result<Uri, Failure> {
+    endpoint.parse().map_err(|error| Failure::fatal("kubernetes", format!("{endpoint}: not an address: {error}")))
+}
+
+/// The host of an address; empty where there is none.
+#[must_use]
+pub fn host(address: &str) -> String {
+    address.parse::<Uri>().ok().and_then(|address| address.host().map(str::to_owned)).unwrap_or_default()
+}
+
 /// rustls wants one provider of cryptography for the process.
-fn provider() {
+pub(crate) fn provider() {
     use tokio_rustls::rustls::crypto::{CryptoProvider, aws_lc_rs};
     if CryptoProvider::get_default().is_none() {
         // The one error is that somebody else was quicker, which is as good.

@@ -90,7 +90,11 @@ impl Road {
             let plain: Vec<u8> = percent_encoding::percent_decode_str(login).collect();
             format!("Basic {}", BASE64_STANDARD.encode(plain))
         });
-        Ok(Self::Proxy(Proxy { host: authority.host().to_owned(), port: authority.port_u16().unwrap_or(80), authorization }))
+        Ok(Self::Proxy(Proxy {
+            host: authority.host().to_owned(),
+            port: authority.port_u16().unwrap_or(80),
+            authorization,
+        }))
     }
 
     fn said(&self) -> String {
@@ -155,13 +159,13 @@ impl Proxy {
 
 /// What hyper asks for connections.
 #[derive(Clone, Debug)]
-pub(super) struct Connector {
+pub(crate) struct Connector {
     road: Road,
     within: Duration,
 }
 
 impl Connector {
-    pub(super) fn new(road: Road, within: Duration) -> Self {
+    pub(crate) fn new(road: Road, within: Duration) -> Self {
         Self { road, within }
     }
 }
@@ -180,7 +184,8 @@ impl Service<Uri> for Connector {
         Box::pin(async move {
             let host = address.host().unwrap_or_default();
             let port = address.port_u16().unwrap_or(if address.scheme_str() == Some("http") { 80 } else { 443 });
-            let failed = |why: String| Unreached::Connect { endpoint: format!("{host}:{port}"), road: road.said(), why };
+            let failed =
+                |why: String| Unreached::Connect { endpoint: format!("{host}:{port}"), road: road.said(), why };
             // A tunnel has a time-out of its own: to open it takes longer than to connect.
             let within = if matches!(road, Road::Tunnel(_)) { within + super::tunnel::OPENING } else { within };
             match tokio::time::timeout(within, road.connect(host, port)).await {

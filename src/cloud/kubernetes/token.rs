@@ -79,7 +79,8 @@ impl Signer {
     /// # Errors
     /// If there are no credentials.
     pub async fn token(&self, cluster: &str) -> Result<Token, Failure> {
-        let none = |why: String| Failure { class: Class::Denied, call: CALL.to_owned(), code: String::new(), message: why };
+        let none =
+            |why: String| Failure { class: Class::Denied, call: CALL.to_owned(), code: String::new(), message: why };
         let provider = self.credentials.as_ref().ok_or_else(|| none("there are no credentials".to_owned()))?;
         let credentials = provider.provide_credentials().await.map_err(|error| none(error.to_string()))?;
         sign(&credentials, &self.region, cluster, self.time.now())

@@ -84,9 +84,7 @@ impl Tunnel {
         cluster: &str,
         host: &str,
     ) -> Result<Self, Failure> {
-        let filter = |name: &str, value: &str| {
-            aws_sdk_ec2::types::Filter::builder().name(name).values(value).build()
-        };
+        let filter = |name: &str, value: &str| aws_sdk_ec2::types::Filter::builder().name(name).values(value).build();
         let answer = cloud
             .ec2
             .describe_instances()
@@ -183,12 +181,21 @@ impl Inner {
 
     async fn open(&self) -> Result<Running, Failure> {
         let plugin = children::find(PLUGIN).ok_or_else(|| {
-            trouble(Class::Fatal, format!("connect: ssm needs {PLUGIN}, which is not on PATH; to install it: {INSTALL}"))
+            trouble(
+                Class::Fatal,
+                format!("connect: ssm needs {PLUGIN}, which is not on PATH; to install it: {INSTALL}"),
+            )
         })?;
         let version = children::run(version_of(&plugin), PLUGIN, Duration::from_secs(10)).await?;
         if !safe(&version.out) {
-            let title = format!("{PLUGIN} {} is too old: it would show the session's token to everybody on this machine", version.out.trim());
-            return Err(trouble(Class::Fatal, format!("{title}; 1.2.497 is the first that does not; to install it: {INSTALL}")));
+            let title = format!(
+                "{PLUGIN} {} is too old: it would show the session's token to everybody on this machine",
+                version.out.trim()
+            );
+            return Err(trouble(
+                Class::Fatal,
+                format!("{title}; 1.2.497 is the first that does not; to install it: {INSTALL}"),
+            ));
         }
         let mut last = None;
         for instance in &self.instances {
@@ -206,7 +213,8 @@ impl Inner {
     }
 
     async fn start(&self, plugin: &std::path::Path, instance: &str) -> Result<Running, Failure> {
-        let port = free_port().map_err(|error| trouble(Class::Fatal, format!("no port is free on 127.0.0.1: {error}")))?;
+        let port =
+            free_port().map_err(|error| trouble(Class::Fatal, format!("no port is free on 127.0.0.1: {error}")))?;
         let parameters = HashMap::from([
             ("host".to_owned(), vec![self.host.clone()]),
             ("portNumber".to_owned(), vec!["443".to_owned()]),

@@ -8,7 +8,8 @@ fn at() -> SystemTime {
 }
 
 fn credentials(session: Option<&str>, until: Option<SystemTime>) -> Credentials {
-    let (key, secret) = (if session.is_some() { "ASIDEXAMPLE" } else { "AKIDEXAMPLE" }, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
+    let (key, secret) =
+        (if session.is_some() { "ASIDEXAMPLE" } else { "AKIDEXAMPLE" }, "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY");
     Credentials::new(key, secret, session.map(str::to_owned), until, "test")
 }
 
@@ -82,7 +83,8 @@ fn debugging_shows_no_token() {
 #[test]
 fn the_plugin_answers_in_the_version_asked_for() {
     let token = sign(&credentials(None, None), "us-east-1", "rem-prod", at()).expect("signed");
-    let asked = r#"{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","spec":{"interactive":true}}"#;
+    let asked =
+        r#"{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","spec":{"interactive":true}}"#;
     let version = exec_version(Some(asked)).expect("spoken");
     let answer: serde_json::Value = serde_json::from_str(&exec_credential(&token, version)).expect("JSON");
     let want = serde_json::json!({
