@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_sdk_eks::types::{Cluster, ClusterStatus};
@@ -10,14 +9,11 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use futures_util::future::FutureExt as _;
 
-use super::access::Access;
+use super::access::{Access, Connection};
 use super::in_process;
 use super::live::Target;
-use super::road::{Road, loopback};
-use super::tunnel::Tunnel;
 use crate::cloud::{Cloud, failed, gone_is_none};
-use crate::config::spec::Connect;
-use crate::engine::{Class, Failure, Read, TAG_ENVIRONMENT, TAG_STACK};
+use crate::engine::{Class, Failure, Read, UNREACHABLE};
 use crate::sandbox::connector::Sandbox;
 
 /// How clusters are reached.
@@ -28,13 +24,8 @@ pub enum Dial {
     Nowhere,
     /// Simulated clusters, in this process.
     Sandbox(Sandbox),
-    /// Real endpoints.
-    Live {
-        /// What the environment's file says of private ones.
-        connect: Connect,
-        /// A kubeconfig that the caller named, for the cluster of the environment.
-        kubeconfig: Option<PathBuf>,
-    },
+    /// Real endpoints, as the environment's file says.
+    Live(Connection),
 }
 
 /// The ways in that are open, by the cluster's name: each with the endpoint it leads to.
@@ -129,33 +120,20 @@ impl Cloud {
 
     async fn way(&self, cluster: &Cluster, name: &str, endpoint: &str) -> Read<Access> {
         let bad = |why: String| Failure::fatal("kubernetes", format!("{endpoint}: {why}"));
-        let (connect, kubeconfig) = match &self.dial {
+        let connection = match &self.dial {
             Dial::Nowhere => {
                 let message = format!("{endpoint} is not asked: this run has no way into clusters");
                 let call = "kubernetes".to_owned();
-                return Err(Failure { class: Class::Unknown, call, code: super::UNREACHABLE.to_owned(), message });
+                return Err(Failure { class: Class::Unknown, call, code: UNREACHABLE.to_owned(), message });
             }
             Dial::Sandbox(sandbox) => {
                 return Ok(Access::Client(in_process::client(sandbox, self.signer.clone(), name, endpoint)?));
             }
-            Dial::Live { connect, kubeconfig } => (*connect, kubeconfig),
-        };
-        if let Some(path) = kubeconfig {
-            return Ok(Access::File(path.clone()));
-        }
-        let uri: http::Uri = endpoint.parse().map_err(|error| bad(format!("not an address: {error}")))?;
-        let host = uri.host().unwrap_or_default();
-        let road = match connect {
-            // What listens on this machine needs no tunnel, whatever the file says.
-            Connect::Ssm if !loopback(host) => {
-                let tag = |key: &str| cluster.tags().and_then(|tags| tags.get(key)).map_or("", String::as_str);
-                Road::Tunnel(Tunnel::over_nodes(self, tag(TAG_ENVIRONMENT), tag(TAG_STACK), name, host).await?)
-            }
-            _ => Road::of(&uri)?,
+            Dial::Live(connection) => connection,
         };
         let ca = cluster.certificate_authority().and_then(|ca| ca.data()).unwrap_or_default();
         let ca = BASE64_STANDARD.decode(ca).map_err(|error| bad(format!("its CA is no base64: {error}")))?;
         let target = Target { cluster: name.to_owned(), endpoint: endpoint.to_owned(), ca };
-        Ok(Access::Signed { target, road, signer: self.signer.clone() })
+        Access::to(self, target, connection).await
     }
 }

@@ -3,10 +3,7 @@
 
 use kube::core::Status;
 
-use crate::engine::{Class, Failure};
-
-/// Code of a failure to get any answer: nothing is known of what is inside the cluster.
-pub const UNREACHABLE: &str = "Unreachable";
+use crate::engine::{Class, Failure, UNREACHABLE};
 
 /// Code of a server-side apply that somebody else's field stood in the way of.
 pub const FIELD_CONFLICT: &str = "FieldConflict";

@@ -20,11 +20,15 @@ pub mod node_pool;
 mod object;
 pub mod storage_class;
 
+use std::collections::BTreeMap;
+
+pub use object::{Home, NODES};
+
 use crate::cloud::Cloud;
-use crate::engine::{AnyKind, kind};
+use crate::engine::{AnyKind, CanonicalNode, Resource as _, Value, kind};
 
 /// Every kind inside a cluster.
-pub static KINDS: &[&dyn AnyKind<Cloud>] = &[
+pub const KINDS: &[&dyn AnyKind<Cloud>] = &[
     kind::<cluster_role::ClusterRole>(),
     kind::<cluster_role::ClusterRoleBinding>(),
     kind::<crds::Crds>(),
@@ -35,6 +39,15 @@ pub static KINDS: &[&dyn AnyKind<Cloud>] = &[
     kind::<node_pool::NodePool>(),
     kind::<storage_class::StorageClass>(),
 ];
+
+/// The choices that a recorded resource was made with, as facts: for when it cannot be asked itself.
+#[must_use]
+pub fn remembered(node: &CanonicalNode) -> BTreeMap<String, String> {
+    let terms = node.fields.get("amiSelectorTerms").filter(|_| node.kind == node_class::NodeClass::KIND.name);
+    let terms = terms.map(Value::from_json);
+    let alias = terms.as_ref().and_then(node_class::alias).zip(node.address.key());
+    alias.map(|(alias, name)| (node_class::alias_fact(name), alias.to_owned())).into_iter().collect()
+}
 
 /// Whether a kind is one inside a cluster.
 #[must_use]

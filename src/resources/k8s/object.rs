@@ -18,11 +18,11 @@ use crate::engine::{
 use crate::resources::aws::eks;
 
 /// Label that holds the environment's name.
-pub const LABEL_ENVIRONMENT: &str = "rem-ci.dev/environment";
+pub(super) const LABEL_ENVIRONMENT: &str = "rem-ci.dev/environment";
 /// Annotation that holds the address.
-pub const ANNOTATION_RESOURCE: &str = "rem-ci.dev/resource";
+pub(super) const ANNOTATION_RESOURCE: &str = "rem-ci.dev/resource";
 /// Annotation that holds the stack id.
-pub const ANNOTATION_STACK: &str = "rem-ci.dev/stack";
+pub(super) const ANNOTATION_STACK: &str = "rem-ci.dev/stack";
 
 /// Tag of a live pool that holds how many nodes it has, for whoever judges what its end would mean.
 pub const NODES: &str = "nodes";
