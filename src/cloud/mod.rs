@@ -15,6 +15,7 @@ mod lock;
 mod store;
 pub mod temp;
 pub mod web;
+mod telling;
 
 pub use clients::{Cloud, partition};
 pub use clock::Clock;

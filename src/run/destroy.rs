@@ -10,6 +10,7 @@ use crate::engine::{Action, Change, Class, Cx, Event, Gate as _, Ready, Stop, Va
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
 use crate::resources;
+use crate::resources::aws::leftovers::Whose;
 
 /// How a destroy went.
 #[derive(Debug)]
@@ -103,8 +104,22 @@ async fn under_lock(
     let approval = format!("{} {nonce}", looked.digest);
     unprotect(world, &looked, lock).await?;
     let outcome = execute(world, &looked, &looked.plan, &approval, lock, sink, stop).await;
-    let (leftovers, kept) = if outcome.complete() { audit(world, &looked).await? } else { (Vec::new(), Vec::new()) };
+    let whose = whose(&looked);
+    let (leftovers, kept) =
+        if outcome.complete() { audit(world, &looked, &whose).await? } else { (Vec::new(), Vec::new()) };
     Ok(Destroyed { applied: Applied { looked, outcome }, leftovers, kept })
+}
+
+/// Whose things others have made.
+fn whose(looked: &Looked) -> Whose {
+    let ours = looked.plan.steps.iter().find(|step| step.kind == "vpc").and_then(|step| step.live.as_ref());
+    let existing = looked.spec.network.existing.as_ref().map(|existing| existing.vpc_id.clone());
+    Whose {
+        cluster: looked.spec.cluster.name.clone(),
+        environment: looked.owner.environment.clone(),
+        stack: looked.owner.stack.clone(),
+        vpc: ours.map(|live| live.id.clone()).or(existing),
+    }
 }
 
 /// Asks for the cluster's deletion protection to be switched off, if it is on: EKS refuses the delete otherwise, and who may

@@ -180,7 +180,7 @@ pub(super) fn injected(state: &mut State, service: &str, operation: &str) -> Opt
 pub fn denied(call: &Call, why: &str) -> Fault {
     let code = match call.service.as_str() {
         "ec2" => "UnauthorizedOperation",
-        "iam" | "sts" | "autoscaling" | "s3" => "AccessDenied",
+        "iam" | "sts" | "autoscaling" | "elasticloadbalancing" | "s3" => "AccessDenied",
         _ => "AccessDeniedException",
     };
     let message = format!("not authorized to perform: {}:{} ({why})", call.service, call.operation);
@@ -191,7 +191,7 @@ pub fn denied(call: &Call, why: &str) -> Fault {
 fn throttled(call: &Call) -> Fault {
     let (code, status) = match call.service.as_str() {
         "ec2" => ("RequestLimitExceeded", 503),
-        "iam" | "sts" | "autoscaling" => ("Throttling", 400),
+        "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => ("Throttling", 400),
         "s3" => ("SlowDown", 503),
         _ => ("ThrottlingException", 400),
     };
@@ -239,6 +239,7 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
             "iam" => aws::iam::handle(here, call),
             "sts" => aws::sts::handle(here, call),
             "autoscaling" => aws::autoscaling::handle(here, call),
+            "elasticloadbalancing" => aws::elb::handle(here, call),
             "sqs" => aws::sqs::handle(here, call),
             "events" => aws::events::handle(here, call),
             "kms" => aws::kms::handle(here, call),
@@ -254,6 +255,7 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
 pub fn settle(here: &mut Here<'_>) {
     aws::eks::settle(here);
     aws::ec2::settle(here);
+    aws::elb::settle(here);
     aws::sqs::settle(here);
     aws::kms::settle(here);
 }

@@ -65,6 +65,8 @@ pub struct RegionState {
     pub ec2: aws::ec2::State,
     /// EKS.
     pub eks: aws::eks::State,
+    /// Elastic Load Balancing.
+    pub elb: aws::elb::State,
     /// Auto Scaling.
     pub autoscaling: aws::autoscaling::State,
     /// SQS.

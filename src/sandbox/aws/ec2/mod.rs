@@ -25,11 +25,12 @@ mod route_table;
 mod sdk_tests;
 pub mod security_group;
 mod security_group_rule;
+mod snapshot;
 pub mod subnet;
 mod tags;
 #[cfg(test)]
 pub(in crate::sandbox::aws) mod tests;
-mod volume;
+pub mod volume;
 pub mod vpc;
 mod zones;
 
@@ -54,6 +55,7 @@ pub use network_interface::NetworkInterface;
 pub use route_table::RouteTable;
 pub use security_group::SecurityGroup;
 pub use security_group_rule::Rule;
+pub use snapshot::Snapshot;
 pub use subnet::Subnet;
 pub use volume::Volume;
 pub use vpc::Vpc;
@@ -87,6 +89,8 @@ pub struct State {
     pub instances: BTreeMap<String, Instance>,
     /// `vol-…`
     pub volumes: BTreeMap<String, Volume>,
+    /// `snap-…`
+    pub snapshots: BTreeMap<String, Snapshot>,
     /// `eni-…`
     pub network_interfaces: BTreeMap<String, NetworkInterface>,
     /// Tags of everything, by id.
@@ -238,6 +242,8 @@ fn operate(here: &mut Here<'_>, call: &Call) -> Answer {
         "DescribeNetworkInterfaces" => network_interface::describe(here, call),
         "DeleteNetworkInterface" => network_interface::delete(here, call),
         "DescribeVolumes" => volume::describe(here, call),
+        "DeleteVolume" => volume::delete(here, call),
+        "DescribeSnapshots" => snapshot::describe(here, call),
         "DescribeImages" => image::describe(here, call),
         "DescribeNetworkAcls" => network_acl::describe(here, call),
         other => Err(unsupported("ec2", other)),

@@ -265,6 +265,10 @@ pub(super) fn updated(here: &mut Here<'_>, name: &str) {
             inside.version = version.name().to_owned();
         }
     }
+    let vpc = &body["resourcesVpcConfig"];
+    let mut groups = texts(vpc, "securityGroupIds");
+    groups.push(text(vpc, "clusterSecurityGroupId").to_owned());
+    outside::move_interfaces(here, name, &texts(vpc, "subnetIds"), &groups);
     if body["accessConfig"]["authenticationMode"] != "CONFIG_MAP" {
         access::for_nodes(here, name);
     }
