@@ -41,12 +41,18 @@ pub struct Common {
     /// Use the simulated AWS region kept in FILE [default file: .rem-ci/sandbox.json]
     #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = ".rem-ci/sandbox.json")]
     pub sandbox: Option<PathBuf>,
+    /// Reach the cluster by the current context of FILE instead of by EKS's endpoint and a token of ours
+    #[arg(long, global = true, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
     /// When to use colours
     #[arg(long, global = true, value_enum, default_value = "auto")]
     pub color: Color,
     /// Print results and problems only
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Print every request to stderr: service, operation, status, milliseconds, try
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
 }
 
 impl Common {
@@ -64,9 +70,17 @@ impl Common {
         config::load(environment, root, today).map_err(|problems| Halt { exit: Exit::Invalid, problems })
     }
 
+    async fn open(&self, loaded: &Loaded) -> Result<Option<World>, Halt> {
+        let mut world = open(&self.source(), &loaded.spec).await?;
+        if let Some(world) = &mut world {
+            world.cloud.kubeconfig.clone_from(&self.kubeconfig);
+        }
+        Ok(world)
+    }
+
     /// Opens the world of a verb that needs one.
     pub(super) async fn world(&self, loaded: &Loaded) -> Result<World, Halt> {
-        let world = open(&self.source(), &loaded.spec).await?;
+        let world = self.open(loaded).await?;
         world.ok_or_else(|| {
             let problem = Problem::error("no-credentials", "this verb needs AWS", "sign in, or use --sandbox");
             Halt::new(Exit::Denied, problem)
@@ -83,7 +97,7 @@ impl Common {
         if offline {
             return Ok(None);
         }
-        match open(&self.source(), &loaded.spec).await {
+        match self.open(loaded).await {
             Err(halt) if halt.problems.iter().any(|problem| problem.code == "no-credentials") => {
                 say.aside(
                     "no AWS credentials: planning offline, everything is taken as absent (--sandbox simulates AWS)\n",

@@ -37,6 +37,16 @@ const CODES: &[(&str, &str)] = &[
         "output-file",
         "--out writes onto regular files only, by a rename in the same folder, so that a reader never sees half of it.",
     ),
+    (
+        "exec-version",
+        "A client asks for tokens in a version of the exec plugin protocol that is not spoken here: v1 and v1beta1 are. Clients older than \
+         Kubernetes 1.22 want an older one.",
+    ),
+    (
+        "kubeconfig",
+        "The kubeconfig cannot be written. A file that is there is replaced only if it is a regular one; --merge replaces entries that rem-ci \
+         made and refuses to touch those of others that have the same name.",
+    ),
     ("no-output", "An output has a value only once the resource behind it exists."),
     ("unknown-word", "`rem-ci explain` knows codes and kinds of resources; without a word it lists all."),
 ];

@@ -12,11 +12,13 @@ mod drift;
 mod explain;
 mod files;
 mod graph;
+mod kubeconfig;
 mod output;
 mod plan;
 mod progress;
 mod sandbox;
 mod say;
+mod token;
 mod unlock;
 mod verify;
 
@@ -28,8 +30,10 @@ pub use args::{Color, Common, Format};
 pub use explain::codes;
 use say::Say;
 
+use crate::engine::calls::{self, Call};
 use crate::problem::Exit;
 use crate::run::{Halt, Source};
+use crate::view::{self, out};
 
 /// Plan, price, apply, verify and destroy production EKS clusters with Karpenter, from one YAML per environment.
 #[derive(Debug, clap::Parser)]
@@ -79,6 +83,10 @@ enum Verb {
     Output(output::Args),
     /// Draw an environment's topology
     Graph(graph::Args),
+    /// Write a kubeconfig for an environment's cluster
+    Kubeconfig(kubeconfig::Args),
+    /// Print a token for an environment's cluster, as kubectl's exec plugins do
+    Token(token::Args),
     /// Take the lock away from a run that is dead
     Unlock(unlock::Args),
     /// The simulated AWS region: serve, reset, show
@@ -118,7 +126,18 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let exit = runtime.block_on(dispatch(&cli, &say)).unwrap_or_else(|halt| say.halt(&halt));
+    let work = async {
+        let verb = async { dispatch(&cli, &say).await.unwrap_or_else(|halt| say.halt(&halt)) };
+        let exit = if say.verbose {
+            let listener = |call: &Call| drop(out::aside(&view::calls::line(call)));
+            calls::heard(std::rc::Rc::new(listener), verb).await
+        } else {
+            verb.await
+        };
+        crate::cloud::kubernetes::tunnel::close_all().await;
+        exit
+    };
+    let exit = runtime.block_on(work);
     exit.into()
 }
 
@@ -134,6 +153,8 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Check(args) => Ok(check::run(args, say)),
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),
+        Verb::Kubeconfig(args) => kubeconfig::run(common, args, say).await,
+        Verb::Token(args) => token::run(common, args, say).await,
         Verb::Unlock(args) => unlock::run(common, args, say).await,
         Verb::Sandbox(verb) => sandbox::run(common, verb, say).await,
         Verb::ImportConfig(args) => files::import(args, say),

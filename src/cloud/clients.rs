@@ -5,6 +5,9 @@ use aws_types::SdkConfig;
 use super::counting::Counting;
 use super::flights::Flights;
 use super::guarding::Guarding;
+use super::helm::{Binary, Helm};
+use super::kubernetes::token::Signer;
+use super::telling::Telling;
 use crate::engine::Read;
 
 /// Everything a kind's calls go through.
@@ -40,6 +43,12 @@ pub struct Cloud {
     pub ssm: aws_sdk_ssm::Client,
     /// S3: the state bucket.
     pub s3: aws_sdk_s3::Client,
+    /// Signs tokens for clusters.
+    pub signer: Signer,
+    /// Installs charts.
+    pub helm: Helm,
+    /// What the caller named with `--kubeconfig`: it takes the place of endpoint, CA and token from EKS.
+    pub kubeconfig: Option<std::path::PathBuf>,
     /// DescribeCluster, by name: every kind inside a cluster asks whose it is.
     pub clusters: Flights<Read<Option<aws_sdk_eks::types::Cluster>>>,
     /// DescribeSubnets, by environment: subnets, and route tables for what is attached.
@@ -55,7 +64,7 @@ macro_rules! client {
         use $service::config::retry::{RetryPartition, TokenBucket};
         let partition = RetryPartition::custom("rem-ci").token_bucket(TokenBucket::unlimited()).build();
         let builder = $service::config::Builder::from($config).retry_partition(partition);
-        let builder = builder.interceptor(Counting).interceptor(Guarding);
+        let builder = builder.interceptor(Counting).interceptor(Guarding).interceptor(Telling);
         $service::Client::from_conf(builder.build())
     }};
 }
@@ -80,6 +89,9 @@ impl Cloud {
             elbv2: client!(aws_sdk_elasticloadbalancingv2, config),
             ssm: client!(aws_sdk_ssm, config),
             s3: client!(aws_sdk_s3, config),
+            signer: Signer::new(config, region),
+            helm: Helm::Binary(Binary::default()),
+            kubeconfig: None,
             clusters: Flights::default(),
             subnets: Flights::default(),
             nat_gateways: Flights::default(),

@@ -107,6 +107,11 @@ pub(super) fn may_write() -> bool {
     TERM.try_with(|term| term.longer_than(LONGEST_TRY)).unwrap_or(true)
 }
 
+/// The same for something that may take longer than a request: a child that writes for us.
+pub(super) fn may_write_for(time: Duration) -> bool {
+    TERM.try_with(|term| term.longer_than(time)).unwrap_or(true)
+}
+
 /// Where the lock of an environment is.
 #[must_use]
 pub fn lock_key(environment: &str) -> String {

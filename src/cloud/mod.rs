@@ -1,5 +1,6 @@
 //! Clients, credentials, error classes, clock, lock. The only room that reads AWS's environment.
 
+pub mod children;
 mod clients;
 mod clock;
 mod config;
@@ -8,8 +9,13 @@ mod env;
 mod errors;
 mod flights;
 mod guarding;
+pub mod helm;
+pub mod kubernetes;
 mod lock;
 mod store;
+pub mod temp;
+pub mod web;
+mod telling;
 
 pub use clients::{Cloud, partition};
 pub use clock::Clock;

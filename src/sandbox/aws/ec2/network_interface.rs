@@ -258,6 +258,26 @@ fn remove_held(here: &mut Here<'_>, holder: &str, after: &str) {
     }
 }
 
+/// Puts a control plane's interfaces into other subnets and groups: new ones first, as EKS does. Nothing happens where they are
+/// there already.
+pub fn move_cluster(here: &mut Here<'_>, cluster: &str, subnets: &[String], groups: &[String]) {
+    let holder = format!("eks:{cluster}");
+    let interfaces = here.region.ec2.network_interfaces.iter();
+    let old: Vec<(String, NetworkInterface)> = interfaces
+        .filter(|(_, interface)| interface.holder == holder)
+        .map(|(id, interface)| (id.clone(), interface.clone()))
+        .collect();
+    let sorted = |ids: &[String]| ids.iter().cloned().collect::<std::collections::BTreeSet<_>>();
+    let places: std::collections::BTreeSet<_> = old.iter().map(|(_, interface)| interface.subnet.clone()).collect();
+    let same = places == sorted(subnets) && old.iter().all(|(_, old)| sorted(&old.groups) == sorted(groups));
+    if same || create_cluster(here, cluster, subnets, groups).is_err() {
+        return;
+    }
+    for (id, interface) in old {
+        end(here, &id, &interface);
+    }
+}
+
 /// Removes one and records its end.
 pub(super) fn end(here: &mut Here<'_>, id: &str, interface: &NetworkInterface) {
     remove(&mut here.region.ec2, id);

@@ -155,6 +155,11 @@ pub(super) fn make_interfaces(
     ec2::network_interface::create_cluster(here, cluster, &ids, groups).unwrap_or_default()
 }
 
+/// Puts a cluster's interfaces where its configuration says now.
+pub(super) fn move_interfaces(here: &mut Here<'_>, cluster: &str, subnets: &[String], groups: &[String]) {
+    ec2::network_interface::move_cluster(here, cluster, subnets, groups);
+}
+
 /// Takes a cluster's interfaces away.
 pub(super) fn remove_interfaces(here: &mut Here<'_>, cluster: &str) {
     ec2::network_interface::remove_cluster(here, cluster);
