@@ -244,6 +244,7 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
             "logs" => aws::logs::handle(here, call),
             "ssm" => aws::ssm::handle(here, call),
             "s3" => aws::s3::handle(here, call),
+            "scheduler" => aws::scheduler::handle(here, call),
             other => Err(unsupported(other, &call.operation)),
         }
     })
@@ -251,6 +252,7 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
 
 /// Lets time pass: every service brings what is due by `here.now` to its end.
 pub fn settle(here: &mut Here<'_>) {
+    aws::scheduler::settle(here);
     aws::eks::settle(here);
     aws::ec2::settle(here);
     aws::sqs::settle(here);
