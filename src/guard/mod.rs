@@ -10,6 +10,7 @@ mod newer;
 mod offered;
 mod protect;
 mod replace;
+mod storage;
 mod unknown;
 mod version;
 mod widens;
@@ -66,6 +67,7 @@ pub const GUARDS: &[Guard] = &[
     version::GUARD,
     replace::GUARD,
     data::GUARD,
+    storage::GUARD,
     widens::GUARD,
     newer::GUARD,
 ];

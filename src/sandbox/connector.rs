@@ -13,7 +13,9 @@ use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http::header::CONTENT_LENGTH;
 use http_body_util::{BodyExt as _, Full};
+use tokio::sync::Notify;
 
+use super::kube;
 use super::region::{self, Outcome};
 use super::state::{Millis, State};
 use super::wire;
@@ -37,6 +39,10 @@ pub struct Sandbox {
     record: Option<Record>,
     /// Time every answer takes.
     latency: Duration,
+    /// Seconds of the sandbox for each of the clock that waits are counted by.
+    speed: u32,
+    /// Told whenever something in a cluster may be another: watches look again.
+    changed: Arc<Notify>,
 }
 
 impl std::fmt::Debug for Sandbox {
@@ -49,7 +55,28 @@ impl Sandbox {
     /// A region over this state, on this clock.
     #[must_use]
     pub fn new(state: State, now: Now, persist: Option<Persist>) -> Self {
-        Self { state: Arc::new(Mutex::new(state)), now, persist, record: None, latency: Duration::from_millis(40) }
+        Self {
+            state: Arc::new(Mutex::new(state)),
+            now,
+            persist,
+            record: None,
+            latency: Duration::from_millis(40),
+            speed: 1,
+            changed: Arc::new(Notify::new()),
+        }
+    }
+
+    /// The same on a clock that is so many times faster than the one that waits are counted by (0 counts as 1).
+    #[must_use]
+    pub fn with_speed(mut self, speed: u32) -> Self {
+        self.speed = speed.max(1);
+        self
+    }
+
+    /// The API of the clusters in it, for a client in this process: a tower service.
+    #[must_use]
+    pub fn kubernetes(&self) -> kube::Kubernetes {
+        kube::Kubernetes::new(self.clone())
     }
 
     /// The same with a recorder of every request.
@@ -96,8 +123,11 @@ impl Sandbox {
         }
         let outcome = {
             let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let draws = state.draws;
+            let (draws, version) = (state.draws, kube::version(&state));
             let outcome = region::answer(&mut state, (self.now)(), request);
+            if kube::version(&state) != version || changes(request) {
+                self.changed.notify_waiters();
+            }
             if let Some(persist) = &self.persist
                 && (state.draws != draws || !state.faults.is_empty() || changes(request))
             {
@@ -114,7 +144,56 @@ impl Sandbox {
             }
         }
     }
+
+    /// Answers one request of a cluster's API, without the time that it takes.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub(super) fn kube(&self, request: &http::Request<Bytes>, door: kube::Door<'_>) -> std::io::Result<kube::Outcome> {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (draws, version) = (state.draws, kube::version(&state));
+        let outcome = kube::answer(&mut state, (self.now)(), request, door);
+        let changed = kube::version(&state) != version;
+        if changed {
+            self.changed.notify_waiters();
+        }
+        let read = request.method() == http::Method::GET;
+        if let Some(persist) = &self.persist
+            && (state.draws != draws || !state.faults.is_empty() || (changed && !read))
+        {
+            persist(&state)?;
+        }
+        Ok(outcome)
+    }
+
+    /// What a watch has to tell now, and how long nothing will happen by itself after that.
+    pub(super) fn news(&self, watch: &mut kube::Watch) -> (kube::News, Duration) {
+        let now = (self.now)();
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let version = kube::version(&state);
+        let news = watch.news(&mut state, now);
+        if kube::version(&state) != version {
+            self.changed.notify_waiters();
+        }
+        let wait = news.due.map_or(LONGEST_WAIT, |due| {
+            Duration::from_millis((due - now).unsigned_abs()) / self.speed + Duration::from_millis(1)
+        });
+        (news, wait.min(LONGEST_WAIT))
+    }
+
+    /// What watches wait for.
+    pub(super) fn changed(&self) -> Arc<Notify> {
+        Arc::clone(&self.changed)
+    }
+
+    /// The time that every answer takes.
+    pub(super) fn latency(&self) -> Duration {
+        self.latency
+    }
 }
+
+/// A watch looks at least so often, if only for its bookmarks.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
 /// Whether the state may be another after this call. What time alone changes comes out the same again after a restart.
 fn changes(request: &http::Request<Bytes>) -> bool {

@@ -126,7 +126,7 @@ pub fn answer(state: &mut State, now: Millis, request: &Request<Bytes>) -> Outco
         Ok(call) => call,
         Err(fault) => return Outcome::Answer(wire::write("", "", &Err(fault), &id), 0),
     };
-    let action = injected(state, &call);
+    let action = injected(state, &call.service, &call.operation);
     let mut slow = 0;
     let early = match &action {
         Some(Action::CutBefore) => return Outcome::Cut,
@@ -158,10 +158,11 @@ pub fn answer(state: &mut State, now: Millis, request: &Request<Bytes>) -> Outco
     Outcome::Answer(response, slow)
 }
 
-fn injected(state: &mut State, call: &Call) -> Option<Action> {
+/// The fault that a rule injects into a call, if any does.
+pub(super) fn injected(state: &mut State, service: &str, operation: &str) -> Option<Action> {
     let mut chosen = None;
     for rule in &mut state.faults {
-        let hit = [(&rule.service, &call.service), (&rule.operation, &call.operation)]
+        let hit = [(&rule.service, service), (&rule.operation, operation)]
             .iter()
             .all(|(want, have)| want.as_str() == "*" || want == have);
         if hit {

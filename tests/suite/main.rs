@@ -14,6 +14,7 @@
 //! | `cuts.rs` | killed or cut at every single call, then run again |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
+//! | `kube_api.rs` | the simulated Kubernetes API through a real client |
 //! | `lock.rs` | one run at a time: folder, lease, frozen holders, unlock |
 //! | `money.rs` | fixed monthly cost, to the cent |
 //! | `moto.rs` | the kinds against a simulator that is not ours |
@@ -35,6 +36,7 @@ mod credentials;
 mod cuts;
 mod destroy;
 mod fault;
+mod kube_api;
 mod lock;
 mod money;
 mod moto;

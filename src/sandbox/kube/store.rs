@@ -269,6 +269,16 @@ impl Store {
         self.create(now, "events", event).ok();
     }
 
+    /// A store of one object alone, at the same version: what a dry run is tried on.
+    #[must_use]
+    pub fn only(&self, resource: &str, key: &Key) -> Self {
+        let mut only = Self { version: self.version, ..Self::default() };
+        if let Some(object) = self.get(resource, key) {
+            only.objects.entry(resource.to_owned()).or_default().insert(key.joined(), object.clone());
+        }
+        only
+    }
+
     fn put(&mut self, resource: &str, key: &Key, what: What, mut object: Json) -> Result<Json, Refused> {
         self.version += 1;
         metadata(&mut object).insert("resourceVersion".to_owned(), json!(self.version.to_string()));

@@ -1,6 +1,7 @@
 //! Clusters: made in eight to ten minutes, gone in one to four (public Terraform logs).
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -10,6 +11,7 @@ use serde_json::{Value as Json, json};
 use super::common::{Made, cluster, in_use, paged, refused, tags, uuid};
 use super::{Addon, Association, Entry, Group, Update, What, access, cluster_check, later, outside, versions};
 use crate::sandbox::aws::iam;
+use crate::sandbox::kube;
 use crate::sandbox::region::{Here, epoch, list, text, texts};
 use crate::sandbox::wire::{Answer, Call};
 
@@ -204,7 +206,23 @@ pub(super) fn active(here: &mut Here<'_>, name: &str) {
         body["certificateAuthority"] = json!({ "data": certificate });
         body["resourcesVpcConfig"]["clusterSecurityGroupId"] = json!(group);
     }
+    let inside = kube::bootstrap(here.now, text(&body, "version"), &service_address(&body));
+    here.region.kube.clusters.insert(name.to_owned(), inside);
     flush_logs(here, name);
+}
+
+/// The first address of a cluster's service range: its API's own.
+fn service_address(body: &Json) -> String {
+    let network = &body["kubernetesNetworkConfig"];
+    let range = match text(network, "serviceIpv4Cidr") {
+        "" => text(network, "serviceIpv6Cidr"),
+        range => range,
+    };
+    match range.split('/').next().and_then(|address| address.parse().ok()) {
+        Some(IpAddr::V4(address)) => Ipv4Addr::from(u32::from(address) + 1).to_string(),
+        Some(IpAddr::V6(address)) => Ipv6Addr::from(u128::from(address) + 1).to_string(),
+        None => "10.100.0.1".to_owned(),
+    }
 }
 
 /// What a certificate authority looks like in the API: PEM in base64. The bytes inside are chance.
@@ -243,6 +261,9 @@ pub(super) fn updated(here: &mut Here<'_>, name: &str) {
         && let Some(cluster) = here.region.eks.clusters.get_mut(name)
     {
         cluster.body["platformVersion"] = json!(version.platform());
+        if let Some(inside) = here.region.kube.clusters.get_mut(name) {
+            inside.version = version.name().to_owned();
+        }
     }
     if body["accessConfig"]["authenticationMode"] != "CONFIG_MAP" {
         access::for_nodes(here, name);
@@ -283,6 +304,7 @@ fn delete(here: &mut Here<'_>, params: &Json) -> Answer {
 /// A cluster has gone, and what it had made for itself.
 pub(super) fn gone(here: &mut Here<'_>, name: &str) {
     let Some(cluster) = here.region.eks.clusters.remove(name) else { return };
+    here.region.kube.clusters.remove(name);
     outside::remove_interfaces(here, name);
     if let Some(group) = cluster.body["resourcesVpcConfig"]["clusterSecurityGroupId"].as_str() {
         outside::remove_security_group(here, group);
