@@ -9,7 +9,10 @@ use super::{Halt, World};
 use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
 use crate::cost::{Bill, Book, Line, Rates, usage};
-use crate::engine::{Action, Address, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept, UNREACHABLE, Value, estimate, read, tally};
+use crate::engine::{
+    Action, Address, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept, UNREACHABLE, Value, estimate,
+    read, tally,
+};
 use crate::guard::{self, Verb};
 use crate::model::{self, Identity};
 use crate::problem::{Exit, Problem};
