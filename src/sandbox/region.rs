@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use super::state::{Account, Action, Millis, RegionState, Served, Span, State};
-use super::{aws, kube};
 use super::wire::{self, Answer, Call, Fault};
+use super::{aws, kube};
 
 /// What a service is given for one call: the account's global state, the region's, the time, and a source of chance.
 #[derive(Debug)]
@@ -258,6 +258,7 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
             "logs" => aws::logs::handle(here, call),
             "ssm" => aws::ssm::handle(here, call),
             "s3" => aws::s3::handle(here, call),
+            "scheduler" => aws::scheduler::handle(here, call),
             other => Err(unsupported(other, &call.operation)),
         }
     })
@@ -273,6 +274,7 @@ pub fn settle(here: &mut Here<'_>) {
         kube::controllers::settle(here);
     }
     here.now = now;
+    aws::scheduler::settle(here);
     aws::eks::settle(here);
     aws::ec2::settle(here);
     aws::elb::settle(here);
