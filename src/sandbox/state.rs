@@ -90,6 +90,10 @@ pub struct RegionState {
     pub kms: aws::kms::State,
     /// CloudWatch Logs.
     pub logs: aws::logs::State,
+    /// EventBridge Scheduler.
+    pub scheduler: aws::scheduler::State,
+    /// Systems Manager.
+    pub ssm: aws::ssm::State,
     /// S3 (buckets belong to a region).
     pub s3: aws::s3::State,
     /// The insides of EKS clusters.
