@@ -7,6 +7,7 @@
 //! | `report.rs` | a [`Looked`] as the views want it |
 //! | `apply.rs` | lock, look again, compare with the approval, apply, verify |
 //! | `destroy.rs` | the same to the end, with the leftover audit |
+//! | `opening.rs` | `connect: runner-cidr`: what it may open, and that it closes |
 //! | `audit.rs` | what is left behind |
 //! | `record.rs` | what is written down between runs |
 //! | `output.rs` | names and ids that others build upon |
@@ -15,6 +16,7 @@ mod apply;
 mod audit;
 mod destroy;
 mod look;
+mod opening;
 mod output;
 mod record;
 mod report;
@@ -106,6 +108,11 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "leftover",
         "The leftover audit after a destroy found something that carries the environment's tags and was not kept on purpose.",
+    ),
+    (
+        "endpoint-left-open",
+        "With `connect: runner-cidr` the run opened the cluster's endpoint to its own address and could not close it again. A one-time \
+         schedule of EventBridge Scheduler closes it within the hour, and so does the next run of any verb.",
     ),
     ("unverified", "Everything was applied, but a check of the verification failed; its help says what to do."),
 ];

@@ -40,6 +40,7 @@ mod kube_api;
 mod lock;
 mod money;
 mod moto;
+mod opening;
 mod reads;
 mod signals;
 mod speed;
