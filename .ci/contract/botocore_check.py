@@ -320,10 +320,18 @@ def model_of(service):
     return MODELS[service]
 
 
+def model_name(request):
+    """The model of a request: both generations of Elastic Load Balancing sign with one name and differ in the version they state."""
+    if request["service"] != "elasticloadbalancing":
+        return request["service"]
+    version = dict(parse_qsl(base64.b64decode(request["body"]).decode())).get("Version")
+    return "elbv2" if version == "2015-12-01" else "elb"
+
+
 def check(request):
     """What is wrong with one request; nothing if it is right."""
     try:
-        model = model_of(request["service"])
+        model = model_of(model_name(request))
         if request["operation"] not in model.operation_names:
             return f"{request['service']} has no operation {request['operation']}"
         operation = model.operation_model(request["operation"])

@@ -50,6 +50,9 @@ pub struct Common {
     /// Print results and problems only
     #[arg(long, short, global = true)]
     pub quiet: bool,
+    /// Print every request to stderr: service, operation, status, milliseconds, try
+    #[arg(long, short, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
 }
 
 impl Common {

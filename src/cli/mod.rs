@@ -30,8 +30,10 @@ pub use args::{Color, Common, Format};
 pub use explain::codes;
 use say::Say;
 
+use crate::engine::calls::{self, Call};
 use crate::problem::Exit;
 use crate::run::{Halt, Source};
+use crate::view::{self, out};
 
 /// Plan, price, apply, verify and destroy production EKS clusters with Karpenter, from one YAML per environment.
 #[derive(Debug, clap::Parser)]
@@ -124,11 +126,18 @@ pub fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let exit = runtime.block_on(async {
-        let exit = dispatch(&cli, &say).await.unwrap_or_else(|halt| say.halt(&halt));
+    let work = async {
+        let verb = async { dispatch(&cli, &say).await.unwrap_or_else(|halt| say.halt(&halt)) };
+        let exit = if say.verbose {
+            let listener = |call: &Call| drop(out::aside(&view::calls::line(call)));
+            calls::heard(std::rc::Rc::new(listener), verb).await
+        } else {
+            verb.await
+        };
         crate::cloud::kubernetes::tunnel::close_all().await;
         exit
-    });
+    };
+    let exit = runtime.block_on(work);
     exit.into()
 }
 

@@ -27,7 +27,7 @@ pub(super) fn start(say: &Say, verb: &'static str, looked: &Looked) -> Board {
     let total = looked.plan.steps.iter().filter(|step| step.action.changes()).count();
     let changing = looked.plan.steps.iter().filter(|step| step.action.changes()).map(|step| &step.address);
     let view = View::new(verb, &looked.spec.name, total, looked.estimate.0).with_room_for(changing);
-    let progress = Progress::new(view, say.style(Stream::Stderr), say.quiet);
+    let progress = Progress::new(view, say.style(Stream::Stderr), say.quiet, !say.verbose);
     Board { progress: RefCell::new(progress), started: RefCell::new(BTreeMap::new()), last: Cell::new(None) }
 }
 

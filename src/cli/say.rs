@@ -11,6 +11,7 @@ use crate::view::{Style, errors, json};
 pub(super) struct Say {
     pub(super) format: Format,
     pub(super) quiet: bool,
+    pub(super) verbose: bool,
     colour: Option<bool>,
 }
 
@@ -21,7 +22,7 @@ impl Say {
             Color::Never => Some(false),
             Color::Auto => crate::cloud::env("NO_COLOR").filter(|value| !value.is_empty()).map(|_| false),
         };
-        Self { format: common.format, quiet: common.quiet, colour }
+        Self { format: common.format, quiet: common.quiet, verbose: common.verbose, colour }
     }
 
     pub(super) fn style(&self, stream: Stream) -> Style {

@@ -9,6 +9,7 @@ use super::helm::Helm;
 use super::kubernetes::opening::Opening;
 use super::kubernetes::token::Signer;
 use super::kubernetes::{Dial, Doors};
+use super::telling::Telling;
 use crate::engine::Read;
 
 /// Everything a kind's calls go through.
@@ -36,6 +37,10 @@ pub struct Cloud {
     pub events: aws_sdk_eventbridge::Client,
     /// Auto Scaling: the group EKS makes for a node group.
     pub autoscaling: aws_sdk_autoscaling::Client,
+    /// Elastic Load Balancing, first generation: what Services of the cluster made.
+    pub elb: aws_sdk_elasticloadbalancing::Client,
+    /// Elastic Load Balancing, second generation.
+    pub elbv2: aws_sdk_elasticloadbalancingv2::Client,
     /// Systems Manager: public parameters only.
     pub ssm: aws_sdk_ssm::Client,
     /// S3: the state bucket.
@@ -71,7 +76,7 @@ macro_rules! client {
         use $service::config::retry::{RetryPartition, TokenBucket};
         let partition = RetryPartition::custom("rem-ci").token_bucket(TokenBucket::unlimited()).build();
         let builder = $service::config::Builder::from($config).retry_partition(partition);
-        let builder = builder.interceptor(Counting).interceptor(Guarding);
+        let builder = builder.interceptor(Counting).interceptor(Guarding).interceptor(Telling);
         $service::Client::from_conf(builder.build())
     }};
 }
@@ -92,6 +97,8 @@ impl Cloud {
             logs: client!(aws_sdk_cloudwatchlogs, config),
             events: client!(aws_sdk_eventbridge, config),
             autoscaling: client!(aws_sdk_autoscaling, config),
+            elb: client!(aws_sdk_elasticloadbalancing, config),
+            elbv2: client!(aws_sdk_elasticloadbalancingv2, config),
             ssm: client!(aws_sdk_ssm, config),
             s3: client!(aws_sdk_s3, config),
             scheduler: client!(aws_sdk_scheduler, config),

@@ -100,6 +100,7 @@ pub fn classify(code: &str, message: &str, status: u16) -> Class {
         | "Resource.AlreadyAssociated"
         | "InvalidIPAddress.InUse"
         | "ResourceInUse"
+        | "VolumeInUse"
         | "UpdateInProgress"
         | "KMSInvalidStateException" => Class::Passing,
         "ResourceInUseException" if !message.contains("already exists") => Class::Passing,

@@ -14,6 +14,7 @@ pub mod helm;
 pub mod kubernetes;
 mod lock;
 mod store;
+mod telling;
 pub mod temp;
 pub mod web;
 

@@ -36,6 +36,7 @@ use super::spec::Spec;
 use crate::problem::{Problem, Severity};
 
 pub use policy::waive;
+pub(crate) use shapes::quantity;
 
 /// What a check sees and where it puts what it finds.
 pub(super) struct Check<'a> {

@@ -27,6 +27,7 @@ mod yaml;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use check::quantity;
 pub use check::waive;
 pub use codes::{CodeDoc, codes};
 pub use digest::input_digest;

@@ -4,6 +4,7 @@
 //! instead of lists wherever things have names, because a map's twins are errors and `extends` merges it by key.
 
 mod pools;
+mod workloads;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use pools::{Budget, Disruption, NodeClass, NodePool, Requirement, Taint};
+pub use workloads::{Spread, Toleration, Workload};
 
 /// One environment: everything rem-ci needs to know to plan, price, apply, verify and destroy it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -467,18 +469,6 @@ impl std::fmt::Display for Quantity {
     }
 }
 
-/// Declared pods, for cost only.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Workload {
-    /// A key of `nodePools`.
-    pub pool: String,
-    /// How many pods.
-    pub replicas: u32,
-    /// Requests of one pod.
-    pub requests: BTreeMap<String, Quantity>,
-}
-
 /// Assumptions and budget.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -487,6 +477,13 @@ pub struct Cost {
     pub assumptions: Assumptions,
     /// Thresholds, USD a month, on `fixed`, `expected`, `max` or `total` of the summary, or on its `delta` (`deltaPercent`).
     pub budget: BTreeMap<String, Threshold>,
+    /// Refuses where a figure that a budget asks for is unbounded or has no price.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub strict: bool,
+    /// What you pay less than the public price, percent, by `ec2` (instances on demand), `eks`, `ebs`, `vpc`, `cloudwatch`, `kms`, `elb` or
+    /// `all`: a private rate or a Savings Plan's.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub discount: BTreeMap<String, u8>,
 }
 
 /// Monthly quantities that no plan can know.
@@ -511,10 +508,16 @@ pub struct Assumptions {
     /// GB through interface endpoints.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub endpoint_gb: Option<u64>,
-    /// Share of spot in pools that allow both, percent.
+    /// Application load balancers that controllers in the cluster make.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_balancers: Option<u64>,
+    /// Millions of KMS requests; Secrets are few, so this is left out as a rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kms_millions: Option<u64>,
+    /// Share of spot in pools that allow both, percent; 100 when left out, as Karpenter takes spot wherever it may.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spot_share_percent: Option<u8>,
-    /// Spot saving over on-demand, percent.
+    /// Spot saving over on-demand, percent; 55 when left out, and shown with a range of 45 to 70.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub spot_saving_percent: Option<u8>,
 }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use super::line::{Line, LineClass, Rates};
+use super::pack::Pools;
 use crate::engine::Address;
 
 /// One side of an entry.
@@ -141,6 +142,8 @@ pub struct Bill {
     pub after: Totals,
     /// Lines of the after side that are not in its totals.
     pub unpriced: Vec<Unpriced>,
+    /// Which nodes the after side's pools are expected to have.
+    pub pools: Pools,
 }
 
 type Key = (Address, &'static str, String);
@@ -159,6 +162,7 @@ impl Bill {
             before: Totals::default(),
             after: Totals::default(),
             unpriced: Vec::new(),
+            pools: Pools::default(),
         };
         for entry in &bill.entries {
             if let Some(side) = &entry.before {

@@ -1,5 +1,7 @@
 //! One line of a bill, and what a kind is given to make it.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
@@ -92,6 +94,8 @@ pub struct Rates<'a> {
     pub today: Date,
     /// Declared monthly quantities.
     pub assumptions: &'a Assumptions,
+    /// What is paid less than the public price, percent, by service; see [`crate::config::spec::Cost::discount`].
+    pub discount: &'a BTreeMap<String, u8>,
     /// Where `cluster-version/1.31/standardEnd` and `…/extendedEnd` (YYYY-MM-DD) are looked up.
     pub facts: &'a Facts,
 }
@@ -100,13 +104,35 @@ impl<'a> Rates<'a> {
     /// With 730 hours a month.
     #[must_use]
     pub fn new(book: Option<&'a Book>, today: Date, assumptions: &'a Assumptions, facts: &'a Facts) -> Self {
-        Self { book, hours_per_month: Decimal::from(730), today, assumptions, facts }
+        static NONE: BTreeMap<String, u8> = BTreeMap::new();
+        Self { book, hours_per_month: Decimal::from(730), today, assumptions, discount: &NONE, facts }
     }
 
-    /// USD per unit of a service's item; see [`Book::get`].
+    /// The same with the user's discounts.
+    #[must_use]
+    pub fn less(self, discount: &'a BTreeMap<String, u8>) -> Self {
+        Self { discount, ..self }
+    }
+
+    /// A public price less the user's discount on that service.
+    #[must_use]
+    pub fn discounted(&self, service: &str, price: Decimal) -> Decimal {
+        match self.discount.get(service).or_else(|| self.discount.get("all")) {
+            Some(percent) => price * (Decimal::ONE - Decimal::new(i64::from(*percent), 2)),
+            None => price,
+        }
+    }
+
+    /// USD per unit of a service's item, the user's discount taken off; see [`Book::get`].
     #[must_use]
     pub fn price(&self, key: &str) -> Option<Decimal> {
-        self.book?.get(key)
+        let service = match key.split('.').next().unwrap_or_default() {
+            "nat" | "ipv4" | "vpce" | "data" => "vpc",
+            "logs" => "cloudwatch",
+            "alb" => "elb",
+            same => same,
+        };
+        self.book?.get(key).map(|price| self.discounted(service, price))
     }
 
     /// `count` things for a whole month, in hours.

@@ -55,7 +55,8 @@ pub fn control_plane(version: &str, rates: &Rates) -> Line {
 /// `count` instances on demand. ("Amazon EC2 On-Demand Pricing", Linux, shared tenancy.)
 #[must_use]
 pub fn instances(instance_type: &str, count: u64, rates: &Rates) -> Line {
-    let price = rates.book.and_then(|book| book.instance(instance_type)).map(|instance| instance.usd_per_hour);
+    let price = rates.book.and_then(|book| book.instance(instance_type));
+    let price = price.map(|instance| rates.discounted("ec2", instance.usd_per_hour));
     let line = Line::fixed(SYSTEM_NODES, instance_type, rates.hours(count), "hour", price);
     priced(rates, line, "such instance type")
 }

@@ -9,6 +9,7 @@
 //! | `calendar.rs` | support dates of Kubernetes versions, where AWS was not asked |
 //! | `line.rs` | one line, and what a kind is given to make it |
 //! | `lines.rs` | the fixed lines, one function per component |
+//! | `pack/` | what Karpenter would start for the declared workloads |
 //! | `usage.rs` | the lines of a whole environment: assumptions, node pools |
 //! | `bill.rs` | totals, delta, what could not be priced |
 
@@ -17,6 +18,7 @@ mod book;
 mod calendar;
 mod line;
 pub mod lines;
+pub mod pack;
 pub mod usage;
 
 #[cfg(test)]
@@ -25,3 +27,4 @@ mod tests;
 pub use bill::{Bill, Entry, Priced, Side, Totals, Unpriced};
 pub use book::{Book, InstancePrice};
 pub use line::{Line, LineClass, Rates};
+pub use pack::{LeftOut, NodeUse, PoolCost, Pools};

@@ -161,7 +161,7 @@ fn usage_of(assumptions: &str, present: Present) -> Bill {
     let spec = spec(assumptions);
     let facts = Facts::default();
     let rates = Rates::new(Book::embedded("us-east-1"), TODAY, &spec.cost.assumptions, &facts);
-    Bill::compute(&[], &usage::environment(&spec, present, &rates), &rates)
+    Bill::compute(&[], &usage::environment(&spec, present, &rates, &super::pack::price(&spec, &rates)), &rates)
 }
 
 fn all_present() -> Present {

@@ -6,6 +6,7 @@
 use rust_decimal::Decimal;
 
 use super::line::{Line, LineClass, Rates};
+use super::pack::{PoolCost, Pools};
 use crate::config::Spec;
 use crate::engine::Address;
 
@@ -21,6 +22,10 @@ pub const LOGS: &str = "logs";
 pub const SQS: &str = "SQS requests";
 /// Traffic through interface endpoints.
 pub const ENDPOINT_DATA: &str = "endpoint data";
+/// Load balancers that controllers in the cluster make.
+pub const LOAD_BALANCERS: &str = "load balancers";
+/// Requests to KMS.
+pub const KMS_REQUESTS: &str = "KMS requests";
 /// What Karpenter may start.
 pub const NODE_POOLS: &str = "node pools";
 
@@ -109,7 +114,7 @@ impl Usage<'_> {
 /// billed once at either end), "Amazon VPC pricing", "AWS PrivateLink pricing", "Amazon CloudWatch pricing", "Amazon SQS
 /// pricing". Free tiers belong to the account, not to an environment, and are not applied.
 #[must_use]
-pub fn environment(spec: &Spec, present: Present, rates: &Rates) -> Vec<(Address, Vec<Line>)> {
+pub fn environment(spec: &Spec, present: Present, rates: &Rates, pools: &Pools) -> Vec<(Address, Vec<Line>)> {
     const REST: u64 = u64::MAX;
     let assumed = rates.assumptions;
     let mut all = Vec::new();
@@ -158,16 +163,41 @@ pub fn environment(spec: &Spec, present: Present, rates: &Rates) -> Vec<(Address
         all.push(endpoint.tiered(rates, "GB", &tiers));
     }
     if present.cluster {
-        all.extend(
-            spec.node_pools.keys().map(|pool| (Address::keyed("karpenter", "node-pool", pool), vec![node_pool(pool)])),
-        );
+        // Named only where declared: most clusters have none of ours, and a Secret is rarely read.
+        if let Some(count) = assumed.load_balancers {
+            all.push(load_balancers(spec, count, rates));
+        }
+        if assumed.kms_millions.is_some() {
+            let kms = usage("kms-requests", KMS_REQUESTS, assumed.kms_millions, "kmsMillions");
+            let quantity = kms.declared.map(|millions| Decimal::from(millions) * Decimal::ONE_HUNDRED);
+            all.push((kms.address(), vec![kms.line(rates, "", quantity, "10,000", "kms.requests")]));
+        }
+        let line = |cost: &PoolCost| (Address::keyed("karpenter", "node-pool", &cost.pool), vec![node_pool(cost)]);
+        all.extend(pools.pools.iter().map(line));
     }
     all
 }
 
-/// A NodePool's line. What it holds depends on pods, which are not priced ahead yet: the line stands without a figure.
+/// Load balancers by the hour, with one public address in each zone. ("Elastic Load Balancing pricing": an Application Load Balancer; its
+/// capacity units follow from traffic and are not in it.)
+fn load_balancers(spec: &Spec, count: u64, rates: &Rates) -> (Address, Vec<Line>) {
+    let zones = match &spec.network.zones {
+        crate::config::spec::Zones::Count(count) => u64::from(*count),
+        crate::config::spec::Zones::Ids(ids) => ids.len() as u64,
+    };
+    let balancers =
+        Usage { key: "load-balancers", component: LOAD_BALANCERS, declared: Some(count), assumption: "loadBalancers" };
+    let lines = vec![
+        balancers.line(rates, "capacity units apart", Some(rates.hours(count)), "hour", "alb.hour"),
+        balancers.line(rates, "public IPv4", Some(rates.hours(count * zones)), "hour", "ipv4.public"),
+    ];
+    (balancers.address(), lines)
+}
+
+/// A NodePool's line: expected, with idle and max beside it.
 #[must_use]
-pub fn node_pool(name: &str) -> Line {
-    let line = Line::fixed(NODE_POOLS, name, Decimal::ZERO, "month", None);
-    Line { quantity: None, class: LineClass::NodePool, ..line }.note("node pools are not priced yet")
+pub fn node_pool(cost: &PoolCost) -> Line {
+    let line = Line::fixed(NODE_POOLS, &cost.pool, Decimal::ONE, "month", cost.expected);
+    let quantity = cost.expected.map(|_| Decimal::ONE);
+    Line { quantity, class: LineClass::NodePool, idle: cost.idle, max: cost.max, ..line }.note(cost.notes.join("; "))
 }

@@ -1,6 +1,7 @@
 //! From a graph and a snapshot to a plan, and from a plan to events. Knows no AWS, no Kubernetes, no terminal.
 
 mod apply;
+pub mod calls;
 mod estimate;
 mod event;
 mod failure;

@@ -25,8 +25,12 @@ fn check(case: &Case<'_>) -> Vec<Problem> {
     let mut findings: Vec<Problem> = clashes
         .map(|(address, live)| {
             let owner = live.tags.get(crate::engine::TAG_STACK);
-            let whose =
-                owner.map_or_else(|| "has no owner tags".to_owned(), |stack| format!("belongs to stack {stack}"));
+            let environment = live.tags.get(crate::engine::TAG_ENVIRONMENT);
+            let whose = match (owner, environment) {
+                (None, _) => "has no owner tags".to_owned(),
+                (Some(stack), None) => format!("belongs to stack {stack}"),
+                (Some(stack), Some(name)) => format!("belongs to environment {name} (stack {stack})"),
+            };
             Problem::error(
                 "name-clash",
                 format!("{} exists and {whose}", live.id),

@@ -6,11 +6,13 @@
 mod clash;
 mod data;
 mod fixed;
+mod moved;
 mod newer;
 mod offered;
 mod protect;
 mod replace;
 mod storage;
+mod subnets;
 mod unknown;
 mod version;
 mod widens;
@@ -34,6 +36,8 @@ pub enum Verb {
 pub struct Case<'a> {
     /// The environment.
     pub spec: &'a Spec,
+    /// What was applied last under this name, where that was written down; it may be of another stack.
+    pub last: Option<&'a Spec>,
     /// What would be done.
     pub plan: &'a Plan,
     /// Why.
@@ -60,12 +64,14 @@ pub struct Guard {
 /// All rules, in the order in which they speak.
 pub const GUARDS: &[Guard] = &[
     unknown::GUARD,
+    moved::GUARD,
     clash::GUARD,
     fixed::GUARD,
     offered::GUARD,
     protect::GUARD,
     version::GUARD,
     replace::GUARD,
+    subnets::GUARD,
     data::GUARD,
     storage::GUARD,
     widens::GUARD,

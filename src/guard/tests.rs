@@ -41,8 +41,16 @@ fn change(field: &str, before: &str, after: &str) -> Change {
 
 fn codes(plan: &Plan, verb: Verb, acknowledged: &[String]) -> BTreeMap<&'static str, bool> {
     let spec = spec();
-    let case =
-        Case { spec: &spec, plan, verb, today: date(2026, 11, 24), live: true, sandbox: false, place: &|_| None };
+    let case = Case {
+        spec: &spec,
+        last: None,
+        plan,
+        verb,
+        today: date(2026, 11, 24),
+        live: true,
+        sandbox: false,
+        place: &|_| None,
+    };
     check(&case, acknowledged).into_iter().map(|finding| (finding.code, finding.stops())).collect()
 }
 

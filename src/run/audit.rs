@@ -6,11 +6,10 @@ use super::{Halt, Looked, World};
 use crate::engine::{Address, Custody, Ready, Resource as _, Swept, TAG_STACK};
 use crate::resources;
 use crate::resources::aws::kms_key::{self, KmsKey};
-use crate::resources::aws::leftovers;
+use crate::resources::aws::leftovers::{self, Found, Whose};
 
 /// IAM actions of the audit, beside those of the kinds.
-pub const AUDIT_ACTIONS: &[&str] =
-    &["ec2:DescribeInstances", "ec2:DescribeVolumes", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups"];
+pub const AUDIT_ACTIONS: &[&str] = leftovers::FIND_ACTIONS;
 
 /// Something that is still there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,7 +23,11 @@ pub struct Leftover {
 }
 
 /// Looks for everything that is left: `(leftovers, kept on purpose)`.
-pub(super) async fn audit(world: &World, looked: &Looked) -> Result<(Vec<Leftover>, Vec<Leftover>), Halt> {
+pub(super) async fn audit(
+    world: &World,
+    looked: &Looked,
+    whose: &Whose,
+) -> Result<(Vec<Leftover>, Vec<Leftover>), Halt> {
     let (mut left, mut stays) = (Vec::new(), Vec::new());
     let kinds = crate::engine::read(&world.cloud, resources::KINDS, &looked.graph, &looked.owner, false).await;
     for (name, swept) in kinds {
@@ -61,10 +64,25 @@ pub(super) async fn audit(world: &World, looked: &Looked) -> Result<(Vec<Leftove
         let noun = KmsKey::KIND.noun.to_owned();
         stays.push(Leftover { noun, id, why: format!("pending deletion until {until}") });
     }
-    let (cluster, owner) = (&looked.spec.cluster.name, &looked.owner);
-    let machines = leftovers::machines(&world.cloud, cluster, &owner.environment, &owner.stack).await?;
-    left.extend(machines.into_iter().map(|(noun, id, why)| Leftover { noun: noun.to_owned(), id, why }));
+    for found in leftovers::find(&world.cloud, whose).await? {
+        let leftover = Leftover { noun: found.sort.noun().to_owned(), id: found.id.clone(), why: found.why.clone() };
+        // What a workload wrote is nobody's to delete but who says so.
+        match data(&found) {
+            Some(why) => stays.push(Leftover { why, ..leftover }),
+            None => left.push(leftover),
+        }
+    }
     left.sort();
+    left.dedup_by(|one, other| (&one.noun, &one.id) == (&other.noun, &other.id));
     stays.sort();
     Ok((left, stays))
+}
+
+/// What is in it and how much, of something that holds a workload's data.
+fn data(found: &Found) -> Option<String> {
+    if !found.data() {
+        return None;
+    }
+    let claim = found.claim().map(|claim| format!(" of the claim {claim}"));
+    Some(format!("{} GiB of data{}", found.gib.unwrap_or_default(), claim.unwrap_or_default()))
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use super::record::{State, recorded};
-use super::{Halt, World};
+use super::{Halt, Record, World};
 use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
-use crate::cost::{Bill, Book, Line, Rates, usage};
+use crate::cost::{Bill, Book, Line, Rates, pack, usage};
 use crate::engine::{
     Action, Address, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept, UNREACHABLE, Value, estimate,
     read, tally,
@@ -84,6 +84,11 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
     if ask.verb == Verb::Apply {
         assume(world, &loaded.spec, &mut sight.snapshot).await?;
     }
+    let last = match &world.store {
+        Some(store) => Record::read_any(store, &loaded.spec.name).await?,
+        None => None,
+    };
+    let sight = Sight { last: last.map(|record| record.spec), ..sight };
     Ok(sight.judged(loaded, graph, Look { today: world.clock.today(), ..ask }))
 }
 
@@ -105,12 +110,14 @@ struct Sight {
     live: bool,
     /// Whether it was only the simulated region.
     sandbox: bool,
+    /// What was applied last under this name.
+    last: Option<Spec>,
 }
 
 impl Sight {
     /// Plans, prices and lets the guards speak.
     fn judged(self, loaded: &Loaded, graph: Graph<Cloud>, ask: Look<'_>) -> Looked {
-        let Self { snapshot, unread, reads, live, sandbox } = self;
+        let Self { snapshot, unread, reads, live, sandbox, last } = self;
         let spec = loaded.spec.clone();
         let id = Identity::of(&spec);
         let owner = owner(&spec);
@@ -122,6 +129,7 @@ impl Sight {
         };
         let case = guard::Case {
             spec: &spec,
+            last: last.as_ref(),
             plan: &plan,
             verb: ask.verb,
             today: ask.today,
@@ -191,7 +199,7 @@ async fn sight(world: &World, spec: &Spec, graph: &Graph<Cloud>, after_incomplet
     };
     let homes = spec.network.existing.iter().map(|existing| existing.vpc_id.clone()).collect();
     let snapshot = Snapshot { kinds, facts: offered.facts, homes };
-    Ok(Sight { snapshot, unread, reads, live: true, sandbox: world.mode == Mode::Sandbox })
+    Ok(Sight { snapshot, unread, reads, live: true, sandbox: world.mode == Mode::Sandbox, last: None })
 }
 
 /// An error for every fact that could not be read and that something needs which is not there yet.
@@ -276,7 +284,8 @@ where
 /// What the environment costs as it is and as it will be.
 fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
     let assumptions = &spec.cost.assumptions;
-    let rates = Rates::new(Book::embedded(&spec.region), today, assumptions, &plan.facts);
+    let rates = Rates::new(Book::embedded(&spec.region), today, assumptions, &plan.facts).less(&spec.cost.discount);
+    let pools = pack::price(spec, &rates);
     let side = |fields: &dyn Fn(&Step) -> Option<Fields>| {
         let present: Vec<(Address, Fields)> =
             plan.steps.iter().filter_map(|step| Some((step.address.clone(), fields(step)?))).collect();
@@ -289,7 +298,7 @@ fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
             .collect();
         multiply_volumes(&mut lines, &present);
         let there = usage::Present::of(spec, present.iter().map(|(address, _)| address));
-        lines.extend(usage::environment(spec, there, &rates));
+        lines.extend(usage::environment(spec, there, &rates, &pools));
         lines
     };
     let before = side(&|step| step.live.as_ref().map(|live| live.fields.clone()));
@@ -300,7 +309,9 @@ fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
         Action::Keep => step.want.clone().or_else(|| step.live.as_ref().map(|live| live.fields.clone())),
         _ => step.want.clone(),
     });
-    Bill::compute(&before, &after, &rates)
+    let bill = Bill::compute(&before, &after, &rates);
+    let pools = if bill.after.pools == crate::cost::Totals::default().pools { pack::Pools::default() } else { pools };
+    Bill { pools, ..bill }
 }
 
 /// A launch template says what one node's volume is, its node group how many there are: the template's lines count once

@@ -7,6 +7,7 @@
 //! | `report.rs` | a [`Looked`] as the views want it |
 //! | `apply.rs` | lock, look again, compare with the approval, apply, verify |
 //! | `destroy.rs` | the same to the end, with the leftover audit |
+//! | `drain/` | what lives in a cluster, before it ends |
 //! | `opening.rs` | `connect: runner-cidr`: what it may open, and that it closes |
 //! | `audit.rs` | what is left behind |
 //! | `record.rs` | what is written down between runs |
@@ -15,6 +16,7 @@
 mod apply;
 mod audit;
 mod destroy;
+pub mod drain;
 mod look;
 mod opening;
 mod output;
@@ -24,7 +26,8 @@ mod world;
 
 pub use apply::{Applied, Approval, apply};
 pub use audit::{AUDIT_ACTIONS, Leftover};
-pub use destroy::{Destroyed, destroy};
+pub use destroy::{Destroyed, destroy, look_before};
+pub use drain::{DRAIN_ACTIONS, Survey, Wishes};
 pub use look::{Look, Looked, look, look_at};
 pub use output::outputs;
 pub use record::{Record, State, recorded};

@@ -56,9 +56,17 @@ impl Record {
     /// # Errors
     /// If the store does not answer. A record of another format counts as none.
     pub async fn read(store: &Store, environment: &str, stack: &str) -> Result<Option<Self>, Failure> {
+        Ok(Self::read_any(store, environment).await?.filter(|record| record.stack == stack))
+    }
+
+    /// Reads the record under an environment's name, whichever stack it is of.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub async fn read_any(store: &Store, environment: &str) -> Result<Option<Self>, Failure> {
         let stored = store.get(&key(environment)).await?;
         let record: Option<Self> = stored.and_then(|stored| serde_json::from_slice(&stored.body).ok());
-        Ok(record.filter(|record| record.format == "rem-ci/record/v1" && record.stack == stack))
+        Ok(record.filter(|record| record.format == "rem-ci/record/v1"))
     }
 
     /// Writes it.

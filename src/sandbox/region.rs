@@ -4,10 +4,11 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, DATE, HeaderValue};
 use http::{Request, Response};
 use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
-use super::aws;
-use super::state::{Account, Action, Millis, RegionState, Span, State};
+use super::state::{Account, Action, Millis, RegionState, Served, Span, State};
 use super::wire::{self, Answer, Call, Fault};
+use super::{aws, kube};
 
 /// What a service is given for one call: the account's global state, the region's, the time, and a source of chance.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Here<'a> {
     pub region: &'a mut RegionState,
     /// See [`State::spans`].
     pub spans: &'a mut Vec<Span>,
+    /// See [`State::served`].
+    pub served: Option<&'a Served>,
     seed: u64,
     draws: &'a mut u64,
 }
@@ -54,6 +57,14 @@ impl Here<'_> {
         *self.draws += 1;
         let mut rng = fastrand::Rng::with_seed(self.seed ^ self.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         rng.u64(..)
+    }
+
+    /// Sixty-four bits of chance that belong to a name, whatever was drawn before: what happens in a cluster does not move
+    /// what happens in the region.
+    #[must_use]
+    pub fn chance(&self, of: &str) -> u64 {
+        let digest = Sha256::digest(format!("{}/{}/{of}", self.seed, self.account).as_bytes());
+        digest[..8].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
     }
 
     /// A moment between `from` and `to` seconds from now.
@@ -180,7 +191,7 @@ pub(super) fn injected(state: &mut State, service: &str, operation: &str) -> Opt
 pub fn denied(call: &Call, why: &str) -> Fault {
     let code = match call.service.as_str() {
         "ec2" => "UnauthorizedOperation",
-        "iam" | "sts" | "autoscaling" | "s3" => "AccessDenied",
+        "iam" | "sts" | "autoscaling" | "elasticloadbalancing" | "s3" => "AccessDenied",
         _ => "AccessDeniedException",
     };
     let message = format!("not authorized to perform: {}:{} ({why})", call.service, call.operation);
@@ -191,7 +202,7 @@ pub fn denied(call: &Call, why: &str) -> Fault {
 fn throttled(call: &Call) -> Fault {
     let (code, status) = match call.service.as_str() {
         "ec2" => ("RequestLimitExceeded", 503),
-        "iam" | "sts" | "autoscaling" => ("Throttling", 400),
+        "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => ("Throttling", 400),
         "s3" => ("SlowDown", 503),
         _ => ("ThrottlingException", 400),
     };
@@ -207,7 +218,7 @@ pub fn with_here<T>(
     caller: &str,
     f: impl FnOnce(&mut Here<'_>) -> T,
 ) -> T {
-    let State { accounts, seed, draws, spans, .. } = state;
+    let State { accounts, seed, draws, spans, served, .. } = state;
     let Account { regions, iam } = accounts.entry(account_id.to_owned()).or_default();
     let region_state = regions.entry(region.to_owned()).or_default();
     f(&mut Here {
@@ -218,6 +229,7 @@ pub fn with_here<T>(
         iam,
         region: region_state,
         spans,
+        served: served.as_ref(),
         seed: *seed,
         draws,
     })
@@ -239,6 +251,7 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
             "iam" => aws::iam::handle(here, call),
             "sts" => aws::sts::handle(here, call),
             "autoscaling" => aws::autoscaling::handle(here, call),
+            "elasticloadbalancing" => aws::elb::handle(here, call),
             "sqs" => aws::sqs::handle(here, call),
             "events" => aws::events::handle(here, call),
             "kms" => aws::kms::handle(here, call),
@@ -251,13 +264,23 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
     })
 }
 
-/// Lets time pass: every service brings what is due by `here.now` to its end.
+/// Lets time pass: every service brings what is due by `here.now` to its end. What lives in clusters lives between EKS's
+/// own moments.
 pub fn settle(here: &mut Here<'_>) {
+    let now = here.now;
+    while let Some(at) = here.region.eks.next_due().filter(|at| *at < now && !here.region.kube.clusters.is_empty()) {
+        here.now = at;
+        aws::eks::settle(here);
+        kube::controllers::settle(here);
+    }
+    here.now = now;
     aws::scheduler::settle(here);
     aws::eks::settle(here);
     aws::ec2::settle(here);
+    aws::elb::settle(here);
     aws::sqs::settle(here);
     aws::kms::settle(here);
+    kube::controllers::settle(here);
 }
 
 /// For operations that the sandbox does not know.

@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use serde_json::Value as Json;
 
 use super::Check;
+use super::observed::Rule;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::config::Spec;
 use crate::engine::Failure;
@@ -22,15 +23,6 @@ const EVENTS: [(&str, u64); 5] = [
     ("EC2 Capacity Reservation Instance Interruption Warning", 10),
 ];
 
-/// One rule as it stands.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Rule {
-    pub(super) name: String,
-    pub(super) enabled: bool,
-    pub(super) pattern: String,
-    pub(super) targets: Vec<String>,
-}
-
 pub(super) async fn checks(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<Vec<Check>, Failure> {
     let rules = rules(cloud, id).await?;
     let queue = rules.iter().flat_map(|rule| &rule.targets).find(|arn| arn.contains(":sqs:")).cloned();
@@ -41,7 +33,7 @@ pub(super) async fn checks(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<
     Ok(vec![wired(&rules, queue.as_deref(), policy.as_deref(), &spec.karpenter.version)])
 }
 
-async fn rules(cloud: &Cloud, id: &Identity) -> Result<Vec<Rule>, Failure> {
+pub(super) async fn rules(cloud: &Cloud, id: &Identity) -> Result<Vec<Rule>, Failure> {
     let prefix = format!("rem-ci-{}-", id.environment);
     let mut found = Vec::new();
     let mut token = None;
@@ -85,15 +77,19 @@ async fn policy(cloud: &Cloud, arn: &str) -> Result<Option<String>, Failure> {
 /// Whether every event has an enabled rule that sends to the one queue, and the queue takes it. `policy` is none where the
 /// queue is not there.
 pub(super) fn wired(rules: &[Rule], queue: Option<&str>, policy: Option<&str>, karpenter: &str) -> Check {
+    let facts = facts(rules, queue, policy, karpenter);
+    let passed = facts.iter().all(|(holds, _)| *holds);
+    let evidence = facts.into_iter().map(|(_, text)| text).collect();
+    Check::new("verify-interruption", "interruption notices reach Karpenter's queue", passed, evidence)
+}
+
+/// Everything that makes the way to the queue, each with whether it holds.
+pub(super) fn facts(rules: &[Rule], queue: Option<&str>, policy: Option<&str>, karpenter: &str) -> Vec<(bool, String)> {
     let minor = karpenter.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(u64::MAX);
-    let mut passed = true;
-    let mut evidence = Vec::new();
-    let mut see = |holds: bool, text: String| {
-        passed &= holds;
-        evidence.push(text);
-    };
+    let mut facts = Vec::new();
+    let mut see = |holds: bool, text: String| facts.push((holds, text));
     match (queue, policy) {
-        (None, _) => see(false, "no rule has a queue as its target".to_owned()),
+        (None, _) => see(false, "there is no queue, or no rule has one as its target".to_owned()),
         (Some(queue), None) => see(false, format!("{queue}: the queue does not exist")),
         (Some(queue), Some(policy)) => {
             let takes = lets_events_send(policy);
@@ -111,7 +107,7 @@ pub(super) fn wired(rules: &[Rule], queue: Option<&str>, policy: Option<&str>, k
             Some(rule) => see(true, format!("{event}: rule {} is enabled", rule.name)),
         }
     }
-    Check::new("verify-interruption", "interruption notices reach Karpenter's queue", passed, evidence)
+    facts
 }
 
 fn matches_event(pattern: &str, event: &str) -> bool {

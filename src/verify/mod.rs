@@ -7,9 +7,15 @@
 //! | `nodes.rs` | node group, its Auto Scaling group and launch template |
 //! | `interruption.rs` | queue, its policy, the rules that feed it |
 
+pub mod checks;
 mod cluster;
+pub mod diagnose;
 mod interruption;
+pub mod landing;
 mod nodes;
+pub mod observed;
+mod policy;
+mod read;
 
 use futures_util::future::try_join3;
 
@@ -40,7 +46,7 @@ impl Check {
     }
 }
 
-const CODES: [(&str, &str); 10] = [
+const CODES: &[(&str, &str)] = &[
     ("verify-cluster-active", "see `aws eks describe-cluster`; a FAILED control plane has to be made again"),
     ("verify-cluster-version", "run `rem-ci plan`: the version in the file and the live one differ"),
     ("verify-endpoint-access", "run `rem-ci plan` and apply it: who reaches the API server is not what the file says"),
@@ -57,12 +63,47 @@ const CODES: [(&str, &str); 10] = [
     ("verify-launch-template", "run `rem-ci plan` and apply it: nodes are made from an unsafe or foreign template"),
     ("verify-interruption", "run `rem-ci plan` and apply it: spot interruptions do not reach Karpenter until then"),
     ("verify-node-access", "run `rem-ci plan` and apply it: nodes of this role cannot join until then"),
+    ("verify-api-ready", "ask the API server itself: kubectl get --raw '/readyz?verbose'; AWS runs it and mends it"),
+    ("verify-system-nodes-ready", "look at the nodes: kubectl describe nodes -l eks.amazonaws.com/nodegroup=system"),
+    ("verify-nodes-ready", "run `rem-ci diagnose`: it names what keeps a node from being Ready"),
+    (
+        "verify-metadata",
+        "an instance was changed by hand, or made by somebody else: replace it; the templates ask for tokens",
+    ),
+    ("verify-karpenter-rollout", "run `rem-ci diagnose`: it says why a replica has no node, crashes or is not Ready"),
+    (
+        "verify-karpenter-definitions",
+        "run `rem-ci plan` and apply it: the controller needs the definitions of its own version",
+    ),
+    (
+        "verify-karpenter-log",
+        "run `rem-ci diagnose`: it knows the errors that have a cause; read the rest of the log for others",
+    ),
+    (
+        "verify-queue-read",
+        "run `rem-ci plan` and apply it: spot nodes die without a drain until the controller reads its queue",
+    ),
+    ("verify-karpenter-permissions", "run `rem-ci plan` and apply it: the policies follow the chart's version"),
+    (
+        "verify-node-class",
+        "run `rem-ci diagnose`: it takes the class's conditions apart; its pools launch nothing until then",
+    ),
+    ("verify-node-pool", "run `rem-ci diagnose`: it takes the pool's conditions apart; it launches nothing until then"),
+    ("verify-pending-pods", "run `rem-ci diagnose ENV NAMESPACE/POD`: it says what keeps the pod from a node"),
+    (
+        "verify-canary",
+        "run `rem-ci diagnose`: a pod that asked for a node of this pool did not get one, or the node did not go",
+    ),
+    (
+        "verify-canary-message",
+        "look for errors of SQS in the controller's log: a message was sent to its queue and nobody took it",
+    ),
 ];
 
 /// Every code of this room with what to do about it, for `rem-ci explain`.
 #[must_use]
 pub const fn codes() -> &'static [(&'static str, &'static str)] {
-    &CODES
+    CODES
 }
 
 /// Looks at everything AWS can tell of an environment, in parallel. Reads only.
@@ -100,4 +141,4 @@ fn state(live: Option<&Live>) -> (bool, String) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,9 @@
+pub(crate) mod world;
+
 use std::collections::BTreeSet;
 
-use super::interruption::{Rule, wired};
+use super::interruption::wired;
+use super::observed::Rule;
 use super::*;
 
 const QUEUE: &str = "arn:aws:sqs:us-east-1:123456789012:rem-prod";

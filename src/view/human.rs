@@ -54,8 +54,8 @@ pub fn plan_before(report: &PlanReport, style: Style) -> String {
         if findings.iter().all(|problem| problem.severity == Severity::Note) && report.strays.is_empty() {
             return out;
         }
-        out.push('\n');
         danger(&mut out, report, &findings, style);
+        notes(&mut out, report, &findings, style);
         return out;
     }
     out.push('\n');

@@ -14,12 +14,14 @@
 //! | `human.rs`, `human/` | the terminal |
 //! | `markdown.rs`, `markdown/` | comment and job summary |
 //! | `json.rs` | the versioned formats |
+//! | `calls.rs` | requests as they are made |
 //! | `csv.rs` | cost lines for spreadsheets |
 //! | `errors.rs` | problems with a snippet |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
 //! | `out.rs` | the one place that prints |
 
+pub mod calls;
 pub mod csv;
 pub mod diagram;
 pub mod errors;

@@ -72,8 +72,8 @@ pub struct Progress {
 impl Progress {
     /// Starts with an empty board.
     #[must_use]
-    pub fn new(board: Board, style: Style, quiet: bool) -> Self {
-        let bar = (!quiet && is_terminal(Stream::Stderr)).then(|| {
+    pub fn new(board: Board, style: Style, quiet: bool, drawn: bool) -> Self {
+        let bar = (!quiet && drawn && is_terminal(Stream::Stderr)).then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
             bar.set_style(ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar

@@ -60,7 +60,13 @@ async fn untouched(loaded: &Loaded, world: &World) {
 fn side_by_side(one: &Loaded, other: &Loaded) {
     virtual_time(async {
         let region = Region::new(7, &one.spec.account);
-        let (first, second) = (region.world(one), region.world(other));
+        // Each owner has a state bucket of its own: one for both would be a mistake, and is refused.
+        let away = Region {
+            folder: tempfile::tempdir().expect("a folder"),
+            sandbox: region.sandbox.clone(),
+            clock: region.clock,
+        };
+        let (first, second) = (region.world(one), away.world(other));
         applied(one, &first).await;
         let before = belongings(&region, &stack(one));
         assert!(before.len() > 30, "{}", before.len());

@@ -3,6 +3,7 @@
 mod corpus;
 mod exits;
 mod streams;
+mod verbose;
 mod words;
 
 use std::path::Path;

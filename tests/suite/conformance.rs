@@ -3,16 +3,20 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `hand.rs` | a person in the console |
+//! | `shipped.rs` | the same for dev, staging and prod as they are shipped |
+//! | `deletes.rs` | what a person deletes there |
 //! | `everything.rs` | an environment with all that is optional |
 //! | `network.rs`, `identity.rs`, `cluster.rs` | one drift for each field |
 //! | `existing.rs` | the kind that only somebody else's VPC has |
 
 mod cluster;
+mod deletes;
 mod everything;
 mod existing;
 mod hand;
 mod identity;
 mod network;
+mod shipped;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -14,15 +14,21 @@
 //! | `cuts.rs` | killed or cut at every single call, then run again |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
+//! | `litter.rs` | what Karpenter, controllers and the CSI driver make for a cluster, put into a region |
 //! | `kube_api.rs` | the simulated Kubernetes API through a real client |
+//! | `late.rs` | listings that lag behind what was made a moment ago |
 //! | `lock.rs` | one run at a time: folder, lease, frozen holders, unlock |
 //! | `money.rs` | fixed monthly cost, to the cent |
+//! | `moved.rs` | another owner, account or region in the file of what runs |
 //! | `moto.rs` | the kinds against a simulator that is not ours |
+//! | `opening.rs` | `connect: runner-cidr`, killed anywhere |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
+//! | `subnets.rs` | what a cluster holds of its network |
 //! | `versions.rs` | the original's versions, in and out of what AWS offers |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
+//! | `worlds.rs` | `tests/worlds/`: what is live, and the plan that comes of it |
 
 mod architecture;
 mod authz;
@@ -37,12 +43,18 @@ mod cuts;
 mod destroy;
 mod fault;
 mod kube_api;
+mod late;
+mod litter;
 mod lock;
 mod money;
 mod moto;
+mod moved;
 mod opening;
 mod reads;
 mod signals;
 mod speed;
+mod subnets;
+mod truth;
 mod versions;
 mod whole;
+mod worlds;

@@ -13,6 +13,9 @@ use crate::problem::{Problem, Severity};
 /// Budgets that can be set: subtotals of the cost summary.
 const BUDGETS: &[&str] = &["fixed", "expected", "max", "total", "delta", "deltaPercent"];
 
+/// What discounts can be on.
+const DISCOUNTS: &[&str] = &["all", "cloudwatch", "ebs", "ec2", "eks", "elb", "kms", "vpc"];
+
 pub(super) fn check(check: &mut Check<'_>) {
     workloads(check);
     cost(check);
@@ -36,10 +39,20 @@ pub(super) fn check(check: &mut Check<'_>) {
 fn workloads(check: &mut Check<'_>) {
     for (name, workload) in &check.spec.workloads {
         let path = format!("workloads.{name}");
-        if !check.spec.node_pools.contains_key(&workload.pool) && check.sound("nodePools") {
+        if let Some(pool) = &workload.pool
+            && !check.spec.node_pools.contains_key(pool)
+            && check.sound("nodePools")
+        {
             let names: Vec<&str> = check.spec.node_pools.keys().map(String::as_str).collect();
-            let title = format!("there is no node pool `{}`", workload.pool);
-            check.error(&format!("{path}.pool"), code::POOL_UNKNOWN, title, suggest(&workload.pool, &names));
+            let title = format!("there is no node pool `{pool}`");
+            check.error(&format!("{path}.pool"), code::POOL_UNKNOWN, title, suggest(pool, &names));
+        }
+        if let Some(arch) = workload.arch.as_ref().filter(|arch| !matches!(arch.as_str(), "amd64" | "arm64")) {
+            let help = suggest(arch, &["amd64", "arm64"]);
+            check.error(&format!("{path}.arch"), code::REQUIREMENT, format!("`{arch}` is not an architecture"), help);
+        }
+        if let Some(share) = workload.spot_share_percent.filter(|share| *share > 100) {
+            check.error(&format!("{path}.spotSharePercent"), code::PERCENT, format!("{share} percent"), "0 to 100");
         }
         karpenter::quantities(check, &format!("{path}.requests"), &workload.requests);
         for key in ["cpu", "memory"] {
@@ -76,6 +89,15 @@ fn cost(check: &mut Check<'_>) {
                 );
             }
             _ => {}
+        }
+    }
+    for (service, percent) in &check.spec.cost.discount {
+        let path = format!("cost.discount.{service}");
+        if !DISCOUNTS.contains(&service.as_str()) {
+            let title = format!("there is no discount on `{service}`");
+            check.key_error(&path, code::COST_BUDGET, title, suggest(service, DISCOUNTS));
+        } else if *percent > 100 {
+            check.error(&path, code::PERCENT, format!("{percent} percent"), "0 to 100");
         }
     }
     let assumptions = &check.spec.cost.assumptions;

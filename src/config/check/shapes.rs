@@ -102,7 +102,7 @@ pub(super) fn label_value(text: &str) -> bool {
 
 /// A Kubernetes quantity that is not negative (apimachinery `resource.Quantity`), in its base unit times 1,000, as far as
 /// that fits; `None` if it is no quantity.
-pub(super) fn quantity(text: &str) -> Option<u128> {
+pub(crate) fn quantity(text: &str) -> Option<u128> {
     let text = text.strip_prefix('+').unwrap_or(text);
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);

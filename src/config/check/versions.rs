@@ -119,7 +119,11 @@ fn kubernetes(check: &mut Check<'_>) -> Option<u32> {
                 "Kubernetes 1.{minor} is out of standard support since {}; extended support ends {} ({left} days)",
                 support.standard, support.extended
             ),
-            format!("{what}; move to 1.{last}, one minor at a time"),
+            if minor < last {
+                format!("{what}; move to 1.{last}, one minor at a time")
+            } else {
+                format!("{what}; this build knows no newer one: take a newer rem-ci, and move on one minor at a time")
+            },
         );
     } else {
         let left = days(today, support.standard);

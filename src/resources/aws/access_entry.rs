@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eks::types as sdk;
-use futures_util::future::{join_all, try_join_all};
+use futures_util::future::join_all;
 
 use super::eks;
 use crate::cloud::{Cloud, failed, gone_is_none};
@@ -117,28 +117,15 @@ impl Resource for AccessEntry {
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
-        let listed = eks::children(cloud, scope, async |cluster| {
-            let mut pages = cloud.eks.list_access_entries().cluster_name(cluster).into_paginator().items().send();
-            let mut principals = Vec::new();
-            while let Some(principal) = pages.next().await {
-                principals.push(principal.map_err(failed("eks:ListAccessEntries"))?);
-            }
-            Ok(principals)
-        })
-        .await?;
-        let ids = listed.iter().flat_map(|(cluster, arns)| arns.iter().map(|arn| eks::inside(cluster, arn)));
-        let ids: Vec<_> = ids.collect();
-        let found = try_join_all(ids.iter().map(|id| Self::read(cloud, scope, id))).await?;
-        Ok(found
-            .into_iter()
-            .flatten()
-            .filter(|live| !made_by_eks(live, &scope.environment))
-            .map(|mut live| {
-                let principal = live.text("principal").to_owned();
-                eks::stand_in(&mut live, scope, |fields| eks::text(fields, "principal") == principal);
-                live
-            })
-            .collect())
+        let list = async |cluster| {
+            let pages = cloud.eks.list_access_entries().cluster_name(cluster).into_paginator().items().send();
+            pages.collect::<Result<Vec<_>, _>>().await.map_err(failed("eks:ListAccessEntries"))
+        };
+        let read = async |id: String| {
+            let found = find(cloud, &id).await?;
+            Ok(found.filter(|live| !made_by_eks(live, &scope.environment)))
+        };
+        eks::sweep(cloud, scope, &["principal"], list, read).await
     }
 
     async fn read(cloud: &Cloud, _: &Scope, id: &str) -> Read<Option<Live>> {

@@ -189,27 +189,11 @@ impl Resource for Addon {
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
-        let listed = eks::children(cloud, scope, async |cluster| {
-            let mut pages = cloud.eks.list_addons().cluster_name(cluster).into_paginator().items().send();
-            let mut names = Vec::new();
-            while let Some(name) = pages.next().await {
-                names.push(name.map_err(failed("eks:ListAddons"))?);
-            }
-            Ok(names)
-        })
-        .await?;
-        let ids = listed.iter().flat_map(|(cluster, names)| names.iter().map(|name| eks::inside(cluster, name)));
-        let ids: Vec<_> = ids.collect();
-        let found = try_join_all(ids.iter().map(|id| Self::read(cloud, scope, id))).await?;
-        Ok(found
-            .into_iter()
-            .flatten()
-            .map(|mut live| {
-                let name = live.text("name").to_owned();
-                eks::stand_in(&mut live, scope, |fields| eks::text(fields, "name") == name);
-                live
-            })
-            .collect())
+        let list = async |cluster| {
+            let pages = cloud.eks.list_addons().cluster_name(cluster).into_paginator().items().send();
+            pages.collect::<Result<Vec<_>, _>>().await.map_err(failed("eks:ListAddons"))
+        };
+        eks::sweep(cloud, scope, &["name"], list, async |id| Self::read(cloud, scope, &id).await).await
     }
 
     async fn read(cloud: &Cloud, _: &Scope, id: &str) -> Read<Option<Live>> {

@@ -67,11 +67,7 @@ pub(in crate::resources) async fn clusters(cloud: &Cloud, scope: &Scope, names: 
 
 /// What `list` gives for every cluster of ours, beside the cluster's name. In the usual case the cluster is described
 /// while its children are already being listed: one round of calls.
-pub(super) async fn children<T, L>(
-    cloud: &Cloud,
-    scope: &Scope,
-    list: impl Fn(String) -> L,
-) -> Read<Vec<(String, Vec<T>)>>
+async fn children<T, L>(cloud: &Cloud, scope: &Scope, list: impl Fn(String) -> L) -> Read<Vec<(String, Vec<T>)>>
 where
     L: Future<Output = Read<Vec<T>>>,
 {
@@ -95,6 +91,30 @@ where
         Ok((name, listed))
     }))
     .await
+}
+
+/// The sweep of a kind whose things are inside a cluster: `list` gives the second halves of their ids, `read` reads one by its
+/// id, and what does not carry our tags stands in the place of the wanted one that agrees with it in the fields `by`.
+pub(super) async fn sweep<L, R>(
+    cloud: &Cloud,
+    scope: &Scope,
+    by: &[&str],
+    list: impl Fn(String) -> L,
+    read: impl Fn(String) -> R,
+) -> Read<Vec<Live>>
+where
+    L: Future<Output = Read<Vec<String>>>,
+    R: Future<Output = Read<Option<Live>>>,
+{
+    let listed = children(cloud, scope, list).await?;
+    let ids = listed.iter().flat_map(|(cluster, inner)| inner.iter().map(|rest| inside(cluster, rest)));
+    let mut found: Vec<Live> = try_join_all(ids.map(read)).await?.into_iter().flatten().collect();
+    for live in &mut found {
+        let own: Vec<_> = by.iter().map(|field| live.text(field).to_owned()).collect();
+        let same = |fields: &Fields| by.iter().zip(&own).all(|(field, own)| text(fields, field) == own);
+        stand_in(live, scope, same);
+    }
+    Ok(found)
 }
 
 /// Marks a live thing that was found by name and does not carry our tags as standing in the place of the wanted one

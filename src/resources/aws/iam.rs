@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use aws_sdk_iam::types::Tag;
 use percent_encoding::percent_decode_str;
 
-use crate::engine::{Class, Failure, Value, policy_from_text};
+use super::derived;
+use crate::engine::{Class, Cx, Failure, Fields, Live, Scope, Value, policy_from_text};
 
 /// Tags for a call.
 pub(super) fn tags(tags: &BTreeMap<String, String>) -> Vec<Tag> {
@@ -21,6 +22,39 @@ pub(super) fn tag_map(tags: &[Tag]) -> BTreeMap<String, String> {
 /// A policy document from an answer. IAM gives documents URL-encoded after RFC 3986 (IAM API reference, `GetRole`).
 pub(super) fn document(text: &str) -> Value {
     policy_from_text(&percent_decode_str(text).decode_utf8_lossy())
+}
+
+/// The path of an environment's roles and policies. The slash at its end keeps `prod-eu` out of `prod`.
+pub(super) fn path(scope: &Scope) -> String {
+    format!("/rem-ci/{}/", scope.environment)
+}
+
+/// What a sweep of roles or policies looks into: of the names that a listing gives, those that are not another stack's; and of
+/// the wanted ones, those that the listing does not have. Listings lag behind a create by seconds, reads by name do not.
+pub(super) fn names<'a>(scope: &'a Scope, listed: &[&'a str]) -> (Vec<&'a str>, Vec<&'a Fields>) {
+    let ours = listed.iter().copied().filter(|name| !derived::is_anothers(scope, name)).collect();
+    let wanted = scope.wanted.iter().map(|(_, fields)| fields);
+    let unlisted = wanted.filter(|fields| !derived::text(fields, "name").is_empty());
+    (ours, unlisted.filter(|fields| !listed.contains(&derived::text(fields, "name"))).collect())
+}
+
+/// Brings tags to what is wanted, ownership tags included: `untag` takes the surplus keys, `tag` all that should be.
+pub(super) async fn retag<U, T>(
+    cx: &Cx,
+    live: &Live,
+    want: &Fields,
+    untag: impl FnOnce(Vec<String>) -> U,
+    tag: impl FnOnce(Vec<Tag>) -> T,
+) -> Result<(), Failure>
+where
+    U: Future<Output = Result<(), Failure>>,
+    T: Future<Output = Result<(), Failure>>,
+{
+    let surplus = derived::surplus_tags(live, want);
+    if !surplus.is_empty() {
+        untag(surplus).await?;
+    }
+    tag(tags(&cx.all_tags(want))).await
 }
 
 /// A thing that was made or read a moment ago and that IAM does not know yet: eventual consistency, passing (IAM user

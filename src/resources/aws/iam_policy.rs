@@ -82,19 +82,21 @@ impl Resource for IamPolicy {
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
-        let path = format!("/rem-ci/{}/", scope.environment);
-        let call = world.iam.list_policies().scope(PolicyScopeType::Local).path_prefix(path);
+        let call = world.iam.list_policies().scope(PolicyScopeType::Local).path_prefix(iam::path(scope));
         let listed: Result<Vec<Policy>, _> = call.into_paginator().items().send().collect().await;
-        let listed = listed.map_err(failed("iam:ListPolicies"))?;
-        let ours =
-            listed.iter().filter(|policy| !derived::is_anothers(scope, policy.policy_name().unwrap_or_default()));
+        let policies = listed.map_err(failed("iam:ListPolicies"))?;
+        let listed: Vec<_> = policies.iter().filter_map(Policy::policy_name).collect();
+        let (names, unlisted) = iam::names(scope, &listed);
+        let ours = policies.iter().filter(|policy| policy.policy_name().is_some_and(|name| names.contains(&name)));
         // The listing says which version is the default, so that both halves of each can be asked for at once.
         let reads = ours.filter_map(|policy| {
             let (arn, version) = (policy.arn()?, policy.default_version_id()?);
             Some(async move { gone_is_none(try_join(policy_of(world, arn), document_of(world, arn, version)).await) })
         });
-        let found = try_join_all(reads).await?;
-        Ok(found.into_iter().flatten().map(|(policy, document)| live(&policy, document, scope)).collect())
+        let late = unlisted.into_iter().map(async |want| Self::read(world, scope, &arn_of(world, want)).await);
+        let (found, late) = try_join(try_join_all(reads), try_join_all(late)).await?;
+        let found = found.into_iter().flatten().map(|(policy, document)| live(&policy, document, scope));
+        Ok(found.chain(late.into_iter().flatten()).collect())
     }
 
     async fn read(world: &Cloud, scope: &Scope, id: &str) -> Read<Option<Live>> {
@@ -105,12 +107,11 @@ impl Resource for IamPolicy {
     }
 
     async fn create(world: &Cloud, cx: &Cx, want: &Fields) -> Result<String, Failure> {
-        let (name, path) = (derived::text(want, "name"), derived::text(want, "path"));
         let made = world
             .iam
             .create_policy()
-            .policy_name(name)
-            .path(path)
+            .policy_name(derived::text(want, "name"))
+            .path(derived::text(want, "path"))
             .description(format!("rem-ci {}: {}", cx.environment, cx.address))
             .policy_document(derived::text(want, "document"))
             .set_tags(Some(iam::tags(&cx.all_tags(want))))
@@ -124,7 +125,7 @@ impl Resource for IamPolicy {
             }
             // A second try of the same create. Anybody else's policy stays a clash.
             Err(failure) if failure.class == Class::Exists => {
-                let arn = world.arn("iam", &format!("policy{path}{name}"));
+                let arn = arn_of(world, want);
                 let there = policy_of(world, &arn).await.map_err(iam::not_yet)?;
                 if derived::tagged(cx, &iam::tag_map(there.tags())) { Ok(arn) } else { Err(failure) }
             }
@@ -142,13 +143,15 @@ impl Resource for IamPolicy {
             call.send().await.map_err(failed("iam:CreatePolicyVersion"))?;
         }
         if changed("tags") {
-            let surplus = derived::surplus_tags(live, want);
-            if !surplus.is_empty() {
-                let call = world.iam.untag_policy().policy_arn(arn).set_tag_keys(Some(surplus));
-                call.send().await.map_err(failed("iam:UntagPolicy"))?;
-            }
-            let call = world.iam.tag_policy().policy_arn(arn).set_tags(Some(iam::tags(&cx.all_tags(want))));
-            call.send().await.map_err(failed("iam:TagPolicy"))?;
+            let untag = async |keys| {
+                let call = world.iam.untag_policy().policy_arn(arn).set_tag_keys(Some(keys));
+                call.send().await.map(drop).map_err(failed("iam:UntagPolicy"))
+            };
+            let tag = async |tags| {
+                let call = world.iam.tag_policy().policy_arn(arn).set_tags(Some(tags));
+                call.send().await.map(drop).map_err(failed("iam:TagPolicy"))
+            };
+            iam::retag(cx, live, want, untag, tag).await?;
         }
         Ok(())
     }
@@ -189,6 +192,11 @@ fn live(policy: &Policy, document: Value, scope: &Scope) -> Live {
     ]);
     derived::claim(&mut live, scope);
     live
+}
+
+/// A policy's ARN is its path and its name.
+fn arn_of(world: &Cloud, want: &Fields) -> String {
+    world.arn("iam", &format!("policy{}{}", derived::text(want, "path"), derived::text(want, "name")))
 }
 
 async fn policy_of(world: &Cloud, arn: &str) -> Read<Policy> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_iam::types::{InstanceProfile, Role};
-use futures_util::future::{try_join_all, try_join3};
+use futures_util::future::{try_join, try_join_all, try_join3};
 
 use super::{derived, iam};
 use crate::cloud::{Cloud, failed, gone_is_none};
@@ -113,13 +113,22 @@ impl Resource for IamRole {
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
-        // The slash at the end keeps `prod-eu` out of `prod`.
-        let path = format!("/rem-ci/{}/", scope.environment);
-        let listed = world.iam.list_roles().path_prefix(path).into_paginator().items().send();
+        let listed = world.iam.list_roles().path_prefix(iam::path(scope)).into_paginator().items().send();
         let roles: Vec<Role> = listed.collect::<Result<_, _>>().await.map_err(failed("iam:ListRoles"))?;
-        let names = roles.iter().map(Role::role_name).filter(|name| !derived::is_anothers(scope, name));
-        let found = try_join_all(names.map(|name| Self::read(world, scope, name))).await?;
-        Ok(found.into_iter().flatten().collect())
+        let listed: Vec<_> = roles.iter().map(Role::role_name).collect();
+        let (names, unlisted) = iam::names(scope, &listed);
+        let late = unlisted.into_iter().map(async |want| {
+            let name = derived::text(want, "name");
+            // Usually there is none: asked by itself first.
+            if gone_is_none(role(world, name).await)?.is_some() {
+                Self::read(world, scope, name).await
+            } else {
+                Ok(None)
+            }
+        });
+        let listed = names.into_iter().map(|name| Self::read(world, scope, name));
+        let (found, late) = try_join(try_join_all(listed), try_join_all(late)).await?;
+        Ok(found.into_iter().chain(late).flatten().collect())
     }
 
     async fn read(world: &Cloud, scope: &Scope, id: &str) -> Read<Option<Live>> {
@@ -206,13 +215,15 @@ impl Resource for IamRole {
             }
         }
         if changed("tags") {
-            let surplus = derived::surplus_tags(live, want);
-            if !surplus.is_empty() {
-                let call = world.iam.untag_role().role_name(name).set_tag_keys(Some(surplus));
-                call.send().await.map_err(failed("iam:UntagRole"))?;
-            }
-            let call = world.iam.tag_role().role_name(name).set_tags(Some(iam::tags(&cx.all_tags(want))));
-            call.send().await.map_err(failed("iam:TagRole"))?;
+            let untag = async |keys| {
+                let call = world.iam.untag_role().role_name(name).set_tag_keys(Some(keys));
+                call.send().await.map(drop).map_err(failed("iam:UntagRole"))
+            };
+            let tag = async |tags| {
+                let call = world.iam.tag_role().role_name(name).set_tags(Some(tags));
+                call.send().await.map(drop).map_err(failed("iam:TagRole"))
+            };
+            iam::retag(cx, live, want, untag, tag).await?;
         }
         Ok(())
     }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_eks::types as sdk;
-use futures_util::future::try_join_all;
 
 use super::eks;
 use crate::cloud::{Cloud, failed, gone_is_none};
@@ -181,27 +180,11 @@ impl Resource for NodeGroup {
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
-        let listed = eks::children(cloud, scope, async |cluster| {
-            let mut pages = cloud.eks.list_nodegroups().cluster_name(cluster).into_paginator().items().send();
-            let mut names = Vec::new();
-            while let Some(name) = pages.next().await {
-                names.push(name.map_err(failed("eks:ListNodegroups"))?);
-            }
-            Ok(names)
-        })
-        .await?;
-        let ids = listed.iter().flat_map(|(cluster, names)| names.iter().map(|name| eks::inside(cluster, name)));
-        let ids: Vec<_> = ids.collect();
-        let found = try_join_all(ids.iter().map(|id| Self::read(cloud, scope, id))).await?;
-        Ok(found
-            .into_iter()
-            .flatten()
-            .map(|mut live| {
-                let name = live.text("name").to_owned();
-                eks::stand_in(&mut live, scope, |fields| eks::text(fields, "name") == name);
-                live
-            })
-            .collect())
+        let list = async |cluster| {
+            let pages = cloud.eks.list_nodegroups().cluster_name(cluster).into_paginator().items().send();
+            pages.collect::<Result<Vec<_>, _>>().await.map_err(failed("eks:ListNodegroups"))
+        };
+        eks::sweep(cloud, scope, &["name"], list, async |id| Self::read(cloud, scope, &id).await).await
     }
 
     async fn read(cloud: &Cloud, _: &Scope, id: &str) -> Read<Option<Live>> {

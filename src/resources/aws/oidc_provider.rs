@@ -128,15 +128,16 @@ impl Resource for OidcProvider {
             }
         }
         if changed("tags") {
-            let surplus = derived::surplus_tags(live, want);
-            if !surplus.is_empty() {
+            let untag = async |keys| {
                 let call = world.iam.untag_open_id_connect_provider().open_id_connect_provider_arn(arn);
-                let call = call.set_tag_keys(Some(surplus));
-                call.send().await.map_err(failed("iam:UntagOpenIDConnectProvider"))?;
-            }
-            let call = world.iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
-            let call = call.set_tags(Some(iam::tags(&cx.all_tags(want))));
-            call.send().await.map_err(failed("iam:TagOpenIDConnectProvider"))?;
+                let call = call.set_tag_keys(Some(keys));
+                call.send().await.map(drop).map_err(failed("iam:UntagOpenIDConnectProvider"))
+            };
+            let tag = async |tags| {
+                let call = world.iam.tag_open_id_connect_provider().open_id_connect_provider_arn(arn);
+                call.set_tags(Some(tags)).send().await.map(drop).map_err(failed("iam:TagOpenIDConnectProvider"))
+            };
+            iam::retag(cx, live, want, untag, tag).await?;
         }
         Ok(())
     }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eks::types as sdk;
-use futures_util::future::try_join_all;
 
 use super::eks;
 use crate::cloud::{Cloud, failed, gone_is_none};
@@ -83,24 +82,12 @@ impl Resource for PodIdentityAssociation {
     }
 
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
-        let listed = eks::children(cloud, scope, async |cluster| list(cloud, &cluster).await).await?;
-        let ids = listed.iter().flat_map(|(cluster, found)| {
-            let own = found.iter().filter(|found| found.owner_arn().is_none());
-            own.filter_map(|found| Some(eks::inside(cluster, found.association_id()?)))
-        });
-        let ids: Vec<_> = ids.collect();
-        let found = try_join_all(ids.iter().map(|id| Self::read(cloud, scope, id))).await?;
-        Ok(found
-            .into_iter()
-            .flatten()
-            .map(|mut live| {
-                let (namespace, account) = (live.text("namespace").to_owned(), live.text("serviceAccount").to_owned());
-                eks::stand_in(&mut live, scope, |fields| {
-                    eks::text(fields, "namespace") == namespace && eks::text(fields, "serviceAccount") == account
-                });
-                live
-            })
-            .collect())
+        let own = async |cluster: String| {
+            let found = list(cloud, &cluster).await?.into_iter().filter(|found| found.owner_arn().is_none());
+            Ok(found.filter_map(|found| found.association_id).collect())
+        };
+        let read = async |id: String| Self::read(cloud, scope, &id).await;
+        eks::sweep(cloud, scope, &["namespace", "serviceAccount"], own, read).await
     }
 
     async fn read(cloud: &Cloud, _: &Scope, id: &str) -> Read<Option<Live>> {
@@ -170,12 +157,8 @@ impl Resource for PodIdentityAssociation {
 }
 
 async fn list(cloud: &Cloud, cluster: &str) -> Read<Vec<sdk::PodIdentityAssociationSummary>> {
-    let mut pages = cloud.eks.list_pod_identity_associations().cluster_name(cluster).into_paginator().items().send();
-    let mut found = Vec::new();
-    while let Some(association) = pages.next().await {
-        found.push(association.map_err(failed("eks:ListPodIdentityAssociations"))?);
-    }
-    Ok(found)
+    let pages = cloud.eks.list_pod_identity_associations().cluster_name(cluster).into_paginator().items().send();
+    pages.collect::<Result<_, _>>().await.map_err(failed("eks:ListPodIdentityAssociations"))
 }
 
 fn live(association: &sdk::PodIdentityAssociation) -> Live {

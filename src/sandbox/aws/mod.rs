@@ -3,6 +3,7 @@
 pub mod autoscaling;
 pub mod ec2;
 pub mod eks;
+pub mod elb;
 pub mod events;
 pub mod iam;
 pub mod kms;

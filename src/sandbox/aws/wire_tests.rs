@@ -18,6 +18,12 @@ use crate::sandbox::recorded;
 use crate::sandbox::state::State;
 
 fn config() -> (SdkConfig, Arc<Mutex<Vec<String>>>) {
+    let (config, lines, _) = shared();
+    (config, lines)
+}
+
+/// The configuration of clients, the requests that they have sent, and the region they talk to.
+pub(super) fn shared() -> (SdkConfig, Arc<Mutex<Vec<String>>>, Sandbox) {
     let clock = Clock::starting(1_795_478_400_000, 1);
     let lines = Arc::new(Mutex::new(Vec::new()));
     let kept = Arc::clone(&lines);
@@ -27,13 +33,13 @@ fn config() -> (SdkConfig, Arc<Mutex<Vec<String>>>) {
     let config = SdkConfig::builder()
         .behavior_version(aws_sdk_s3::config::BehaviorVersion::latest())
         .region(Region::from_static("us-east-1"))
-        .http_client(sandbox)
+        .http_client(sandbox.clone())
         .time_source(clock)
         .sleep_impl(TokioSleep::new())
         .retry_config(RetryConfig::disabled())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
-    (config, lines)
+    (config, lines, sandbox)
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,6 @@
-//! From HTTP to one parsed [`Call`] and back, for the protocols AWS speaks: query (EC2, IAM, STS, Auto Scaling), JSON 1.0
-//! and 1.1 (SQS, EventBridge, KMS, Logs, Systems Manager), REST-JSON (EKS, Scheduler) and REST-XML (S3).
+//! From HTTP to one parsed [`Call`] and back, for the protocols AWS speaks: query (EC2, IAM, STS, Auto Scaling, Elastic Load
+//! Balancing), JSON 1.0 and 1.1 (SQS, EventBridge, KMS, Logs, Systems Manager), REST-JSON (EKS,
+//! Scheduler) and REST-XML (S3).
 //!
 //! A service sees parameters as one JSON object, named as the API reference names them, and answers with one: how they
 //! travel is decided here alone.
@@ -16,7 +17,7 @@ use serde_json::Value as Json;
 /// One API call, as parsed from a request.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// Signing name: `ec2`, `eks`, `iam`, `sts`, `sqs`, `events`, `logs`, `kms`, `ssm`, `autoscaling`,
+    /// Signing name: `ec2`, `eks`, `iam`, `sts`, `sqs`, `events`, `logs`, `kms`, `ssm`, `autoscaling`, `elasticloadbalancing`,
     /// `s3`, `scheduler`.
     pub service: String,
     /// Operation as the API reference spells it.
@@ -66,7 +67,7 @@ pub type Answer = Result<Json, Fault>;
 enum Protocol {
     /// EC2's dialect of query: lists are `item`, errors sit in `Response/Errors`.
     Ec2,
-    /// Query as IAM, STS and Auto Scaling speak it: lists are `member`.
+    /// Query as IAM, STS, Auto Scaling and Elastic Load Balancing speak it: lists are `member`.
     Query,
     /// JSON with `x-amz-target`, 1.0 or 1.1.
     AwsJson,
@@ -79,7 +80,7 @@ enum Protocol {
 fn protocol(service: &str) -> Protocol {
     match service {
         "ec2" => Protocol::Ec2,
-        "iam" | "sts" | "autoscaling" => Protocol::Query,
+        "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => Protocol::Query,
         "eks" | "scheduler" => Protocol::RestJson,
         "s3" => Protocol::RestXml,
         _ => Protocol::AwsJson,

@@ -54,6 +54,10 @@ pub(super) fn parse(request: &Request<Bytes>) -> Result<(String, Json), Fault> {
     let Some(Json::String(operation)) = params.remove("Action") else {
         return Err(Fault::new("MissingAction", "the request names no Action"));
     };
-    params.remove("Version");
+    // Two services of one signing name differ in the version of their API alone; no other operation has such a parameter.
+    let version = params.remove("Version").unwrap_or_default();
+    if version == "2015-12-01" || version == "2012-06-01" {
+        params.insert("Version".to_owned(), version);
+    }
     Ok((operation, Json::Object(params)))
 }

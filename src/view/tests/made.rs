@@ -77,7 +77,8 @@ fn side(spec: &Spec, gateways: usize, rates: &Rates) -> Vec<(Address, Vec<Line>)
         all.push((at(&format!("network/eip/{zone}")), vec![lines::public_ipv4(rates)]));
     }
     let present = Present::of(spec, all.iter().map(|(address, _)| address));
-    all.extend(usage::environment(spec, present, rates));
+    let pools = crate::cost::pack::price(spec, rates);
+    all.extend(usage::environment(spec, present, rates, &pools));
     all
 }
 
@@ -252,6 +253,7 @@ pub(super) fn applied(failed: bool) -> ApplyReport {
         not_begun: if failed { vec![at("cluster/addon/coredns")] } else { Vec::new() },
         leftovers: Vec::new(),
         kept: vec![Left { noun: "KMS key".into(), id: "1234abcd".into(), why: "onDestroy: keep".into() }],
+        notes: Vec::new(),
         problems: Vec::new(),
     }
 }

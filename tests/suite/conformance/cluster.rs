@@ -28,9 +28,9 @@ fn group(all: &mut Insides) -> &mut serde_json::Value {
 
 pub(super) const ROWS: &[Row] = &[
     row!("cluster", ["subnets", "securityGroups"], "cluster/cluster", InPlace, |h| {
-        let subnets = eks::VpcConfigRequest::builder()
-            .subnet_ids(h.id("network/subnet/private-1"))
-            .subnet_ids(h.id("network/subnet/private-2"));
+        // Others in the same zones: EKS takes no other zones.
+        let public = ["1", "2", "3"].map(|number| h.id(&format!("network/subnet/public-{number}")));
+        let subnets = eks::VpcConfigRequest::builder().set_subnet_ids(Some(public.to_vec()));
         config(h).resources_vpc_config(subnets.build()).send().await.expect("UpdateClusterConfig");
         h.wait().await;
         let groups = eks::VpcConfigRequest::builder().security_group_ids(h.id("network/security-group/nodes"));

@@ -67,6 +67,8 @@ pub(super) struct Hand<'a> {
     pub(super) cloud: &'a Cloud,
     world: &'a World,
     live: &'a BTreeMap<Address, Live>,
+    /// Take another of its kind where an address is not there: an environment with fewer of them.
+    anywhere: bool,
 }
 
 /// The two halves of the state, as JSON.
@@ -77,12 +79,30 @@ pub(super) struct Insides {
 
 impl<'a> Hand<'a> {
     pub(super) fn new(world: &'a World, looked: &'a Looked) -> Self {
-        Self { cloud: &world.cloud, world, live: &looked.plan.sorted.owned }
+        Self { cloud: &world.cloud, world, live: &looked.plan.sorted.owned, anywhere: false }
+    }
+
+    /// In an environment that may have fewer of a kind than the rows name.
+    pub(super) fn anywhere(world: &'a World, looked: &'a Looked) -> Self {
+        Self { anywhere: true, ..Self::new(world, looked) }
+    }
+
+    /// The address itself, or another of its kind in its stead.
+    pub(super) fn place(&self, at: &str) -> Option<&'a Address> {
+        let address = Address::parse(at).expect("an address");
+        let own = self.live.get_key_value(&address);
+        let mut others = self.live.keys().filter(|other| self.anywhere && other.kind() == address.kind());
+        own.map(|(address, _)| address).or_else(|| others.next())
     }
 
     pub(super) fn live(&self, at: &str) -> &'a Live {
-        let address = Address::parse(at).expect("an address");
-        self.live.get(&address).unwrap_or_else(|| panic!("{at} is not there"))
+        let place = self.place(at).unwrap_or_else(|| panic!("{at} is not there"));
+        &self.live[place]
+    }
+
+    /// All of a kind.
+    pub(super) fn all(&self, kind: &str) -> impl Iterator<Item = (&'a Address, &'a Live)> {
+        self.live.iter().filter(move |(address, _)| address.kind() == kind)
     }
 
     pub(super) fn id(&self, at: &str) -> String {

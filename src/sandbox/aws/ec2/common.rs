@@ -84,6 +84,13 @@ const KINDS: &[(&str, &str, &str, &str, &str)] = &[
     ),
     ("vol", "volume", "InvalidVolume.NotFound", "The volume '{}' does not exist.", "InvalidVolumeID.Malformed"),
     (
+        "snap",
+        "snapshot",
+        "InvalidSnapshot.NotFound",
+        "The snapshot '{}' does not exist.",
+        "InvalidSnapshotID.Malformed",
+    ),
+    (
         "eni",
         "network-interface",
         "InvalidNetworkInterfaceID.NotFound",

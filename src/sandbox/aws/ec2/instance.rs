@@ -401,6 +401,12 @@ pub(super) fn settle(here: &mut Here<'_>) {
             state.volumes.remove(volume);
             forget(state, volume);
         }
+        // What the CSI driver had attached is detached, and stays.
+        for volume in state.volumes.values_mut() {
+            if volume.attached.as_ref().is_some_and(|(holder, _)| *holder == id) {
+                volume.attached = None;
+            }
+        }
         if let Some(instance) = state.instances.get_mut(&id) {
             instance.interfaces.clear();
             instance.volumes.clear();

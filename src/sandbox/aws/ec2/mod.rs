@@ -13,7 +13,7 @@ mod endpoint;
 mod endpoint_service;
 pub mod image;
 pub mod instance;
-mod instance_type;
+pub(in crate::sandbox) mod instance_type;
 mod internet_gateway;
 pub mod launch_template;
 mod nat_gateway;
@@ -25,11 +25,12 @@ mod route_table;
 mod sdk_tests;
 pub mod security_group;
 mod security_group_rule;
+mod snapshot;
 pub mod subnet;
 mod tags;
 #[cfg(test)]
 pub(in crate::sandbox::aws) mod tests;
-mod volume;
+pub mod volume;
 pub mod vpc;
 mod zones;
 
@@ -54,6 +55,7 @@ pub use network_interface::NetworkInterface;
 pub use route_table::RouteTable;
 pub use security_group::SecurityGroup;
 pub use security_group_rule::Rule;
+pub use snapshot::Snapshot;
 pub use subnet::Subnet;
 pub use volume::Volume;
 pub use vpc::Vpc;
@@ -87,6 +89,8 @@ pub struct State {
     pub instances: BTreeMap<String, Instance>,
     /// `vol-…`
     pub volumes: BTreeMap<String, Volume>,
+    /// `snap-…`
+    pub snapshots: BTreeMap<String, Snapshot>,
     /// `eni-…`
     pub network_interfaces: BTreeMap<String, NetworkInterface>,
     /// Tags of everything, by id.
@@ -99,6 +103,20 @@ pub struct State {
     pub departed: BTreeMap<String, Vec<String>>,
     /// The account's quotas.
     pub limits: Limits,
+    /// What EC2 has none of at the moment.
+    pub capacity_gone: Vec<Shortage>,
+}
+
+/// Instances that EC2 cannot start; an empty text means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shortage {
+    /// `m7i.large`
+    pub instance_type: String,
+    /// `us-east-1a`
+    pub zone: String,
+    /// `spot` or `on-demand`
+    pub capacity: String,
 }
 
 /// When a new thing begins to show.
@@ -141,6 +159,8 @@ pub struct Limits {
     pub routes: usize,
     /// Per group and direction.
     pub rules: usize,
+    /// vCPUs of running on-demand instances of the standard families, and of spot ones.
+    pub vcpus: (u64, u64),
 }
 
 impl Default for Limits {
@@ -154,6 +174,7 @@ impl Default for Limits {
             route_tables: 200,
             routes: 50,
             rules: 60,
+            vcpus: (640, 640),
         }
     }
 }
@@ -238,6 +259,8 @@ fn operate(here: &mut Here<'_>, call: &Call) -> Answer {
         "DescribeNetworkInterfaces" => network_interface::describe(here, call),
         "DeleteNetworkInterface" => network_interface::delete(here, call),
         "DescribeVolumes" => volume::describe(here, call),
+        "DeleteVolume" => volume::delete(here, call),
+        "DescribeSnapshots" => snapshot::describe(here, call),
         "DescribeImages" => image::describe(here, call),
         "DescribeNetworkAcls" => network_acl::describe(here, call),
         other => Err(unsupported("ec2", other)),

@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::common::{self, Listing, born, done, ended, find, forget, invalid, need, tag_set};
 use super::subnet::{self, Subnet};
-use super::{State, Tags};
+use super::{State, Tags, address};
 use crate::sandbox::region::{Here, iso};
 use crate::sandbox::state::Millis;
 use crate::sandbox::wire::{Answer, Call, Fault};
@@ -30,11 +30,11 @@ pub struct NetworkInterface {
     pub public_ip: Option<Ipv4Addr>,
     /// `eipalloc-…` of the mapped address.
     pub allocation: Option<String>,
-    /// `interface`, `nat_gateway`, `vpc_endpoint`.
+    /// `interface`, `nat_gateway`, `vpc_endpoint`, `network_load_balancer`.
     pub kind: String,
     /// Who made it says why.
     pub description: String,
-    /// What it is attached to: an instance, a NAT gateway, an endpoint, `eks:NAME`; empty for nothing.
+    /// What it is attached to: an instance, a NAT gateway, an endpoint, `eks:NAME`, `amazon-elb:NAME`; empty for nothing.
     pub holder: String,
     /// Position on an instance, from 0.
     pub device: u32,
@@ -108,7 +108,10 @@ impl NetworkInterface {
             "privateIpAddressesSet": [{
                 "association": association, "primary": true, "privateDnsName": dns, "privateIpAddress": self.private_ip,
             }],
-            "requesterId": self.managed.then(|| format!("{}:{}", here.account, self.holder)),
+            "requesterId": self.managed.then(|| match self.holder.split_once(':') {
+                Some(("amazon-elb", _)) => "amazon-elb".to_owned(),
+                _ => format!("{}:{}", here.account, self.holder),
+            }),
             "requesterManaged": self.managed,
             "sourceDestCheck": self.kind != "nat_gateway",
             "status": self.status(),
@@ -196,14 +199,81 @@ pub fn create_cluster(
 
 /// Removes a control plane's interfaces.
 pub fn remove_cluster(here: &mut Here<'_>, cluster: &str) {
-    let holder = format!("eks:{cluster}");
+    remove_held(here, &format!("eks:{cluster}"), &format!("-cluster:{cluster}"));
+}
+
+/// Makes a load balancer's interfaces: one in every subnet, requester-managed, described as Elastic Load Balancing describes
+/// them, with a public address each if it faces the internet. Full subnets are passed over.
+pub(in crate::sandbox::aws) fn create_balancer(here: &mut Here<'_>, wanted: &Balanced<'_>) -> Vec<String> {
+    let mut made = Vec::new();
+    for subnet_id in wanted.subnets {
+        let Ok(ip) = subnet::address(&here.region.ec2, subnet_id) else { continue };
+        let Some(subnet) = here.region.ec2.subnets.get(subnet_id).cloned() else { continue };
+        let interface = NetworkInterface {
+            groups: wanted.groups.to_vec(),
+            public_ip: wanted.public.then(|| address::public_ip(here)),
+            kind: wanted.kind.to_owned(),
+            description: format!("ELB {}", wanted.name),
+            holder: format!("amazon-elb:{}", wanted.name),
+            managed: true,
+            ..NetworkInterface::in_subnet(subnet_id, &subnet, ip)
+        };
+        let id = make(here, interface);
+        let now = here.now;
+        born(here, &id, Tags::new(), &[subnet_id], now);
+        made.push(id);
+    }
+    made
+}
+
+/// What a load balancer wants its interfaces to be.
+pub(in crate::sandbox::aws) struct Balanced<'a> {
+    /// `a0123…` or `net/NAME/ID`.
+    pub(in crate::sandbox::aws) name: &'a str,
+    /// One in each.
+    pub(in crate::sandbox::aws) subnets: &'a [String],
+    /// May be empty.
+    pub(in crate::sandbox::aws) groups: &'a [String],
+    /// Faces the internet.
+    pub(in crate::sandbox::aws) public: bool,
+    /// `interface` or `network_load_balancer`.
+    pub(in crate::sandbox::aws) kind: &'a str,
+}
+
+/// Removes a load balancer's interfaces.
+pub(in crate::sandbox::aws) fn remove_balancer(here: &mut Here<'_>, name: &str) {
+    remove_held(here, &format!("amazon-elb:{name}"), &format!("-elb:{name}"));
+}
+
+/// Removes what a service holds, after the end of what it was for.
+fn remove_held(here: &mut Here<'_>, holder: &str, after: &str) {
     let interfaces = here.region.ec2.network_interfaces.iter();
     let going: Vec<(String, NetworkInterface)> = interfaces
         .filter(|(_, interface)| interface.holder == holder)
         .map(|(id, interface)| (id.clone(), interface.clone()))
         .collect();
     for (id, interface) in going {
-        here.region.ec2.departed.entry(id.clone()).or_default().push(format!("-cluster:{cluster}"));
+        here.region.ec2.departed.entry(id.clone()).or_default().push(after.to_owned());
+        end(here, &id, &interface);
+    }
+}
+
+/// Puts a control plane's interfaces into other subnets and groups: new ones first, as EKS does. Nothing happens where they are
+/// there already.
+pub fn move_cluster(here: &mut Here<'_>, cluster: &str, subnets: &[String], groups: &[String]) {
+    let holder = format!("eks:{cluster}");
+    let interfaces = here.region.ec2.network_interfaces.iter();
+    let old: Vec<(String, NetworkInterface)> = interfaces
+        .filter(|(_, interface)| interface.holder == holder)
+        .map(|(id, interface)| (id.clone(), interface.clone()))
+        .collect();
+    let sorted = |ids: &[String]| ids.iter().cloned().collect::<std::collections::BTreeSet<_>>();
+    let places: std::collections::BTreeSet<_> = old.iter().map(|(_, interface)| interface.subnet.clone()).collect();
+    let same = places == sorted(subnets) && old.iter().all(|(_, old)| sorted(&old.groups) == sorted(groups));
+    if same || create_cluster(here, cluster, subnets, groups).is_err() {
+        return;
+    }
+    for (id, interface) in old {
         end(here, &id, &interface);
     }
 }

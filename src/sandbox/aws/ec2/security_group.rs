@@ -122,6 +122,39 @@ pub fn remove_cluster(here: &mut Here<'_>, id: &str) -> Result<(), Fault> {
     if here.region.ec2.security_groups.contains_key(id) { end(here, id) } else { Ok(()) }
 }
 
+/// The group that a controller makes for a load balancer, which `nodes` then lets in.
+pub(in crate::sandbox::aws) fn create_balancer(
+    here: &mut Here<'_>,
+    name: &str,
+    description: &str,
+    nodes: &str,
+    tags: Tags,
+) -> Option<String> {
+    let vpc = here.region.ec2.security_groups.get(nodes)?.vpc.clone();
+    let id = make(here, name, description, &vpc, tags);
+    let rule = here.id("sgr");
+    let inward =
+        Rule { description: format!("{name} may reach the nodes"), ..Rule::all(nodes, false, Peer::Group(id.clone())) };
+    here.region.ec2.rules.insert(rule, inward);
+    Some(id)
+}
+
+/// Removes the group of a load balancer, and the rules of other groups that let it in.
+///
+/// # Errors
+/// `DependencyViolation` while an interface is in it; the rules are gone then.
+pub(in crate::sandbox::aws) fn remove_balancer(here: &mut Here<'_>, id: &str) -> Result<(), Fault> {
+    let state = &mut here.region.ec2;
+    let admits = |rule: &Rule| rule.group != id && matches!(&rule.peer, Peer::Group(peer) if peer == id);
+    let rules: Vec<String> =
+        state.rules.iter().filter(|(_, rule)| admits(rule)).map(|(rule, _)| rule.clone()).collect();
+    for rule in rules {
+        state.rules.remove(&rule);
+        forget(state, &rule);
+    }
+    if here.region.ec2.security_groups.contains_key(id) { end(here, id) } else { Ok(()) }
+}
+
 /// Forgets a group and its rules.
 pub(super) fn remove(state: &mut State, id: &str) {
     let rules: Vec<String> =

@@ -21,6 +21,7 @@ fn exists(state: &State, id: &str) -> bool {
         "lt" => state.launch_templates.contains_key(id),
         "i" => state.instances.contains_key(id),
         "vol" => state.volumes.contains_key(id),
+        "snap" => state.snapshots.contains_key(id),
         "eni" => state.network_interfaces.contains_key(id),
         "acl" => state.vpcs.values().any(|vpc| vpc.network_acl == id),
         _ => false,

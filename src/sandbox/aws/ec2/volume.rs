@@ -1,12 +1,13 @@
-//! EBS volumes: root volumes of nodes.
+//! EBS volumes: root volumes of nodes, and those that the CSI driver makes for claims.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
-use super::common::{self, Listing, tag_set};
+use super::Tags;
+use super::common::{self, Listing, done, find, forget, need, tag_set};
 use crate::sandbox::region::{Here, iso};
 use crate::sandbox::state::Millis;
-use crate::sandbox::wire::{Answer, Call};
+use crate::sandbox::wire::{Answer, Call, Fault};
 
 /// One volume.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ impl Volume {
         let attachment = self.attached.iter().map(|(instance, device)| {
             json!({
                 "volumeId": id, "instanceId": instance, "device": device, "status": "attached",
-                "attachTime": iso(self.created), "deleteOnTermination": true,
+                "attachTime": iso(self.created), "deleteOnTermination": root(here, instance, id),
             })
         });
         json!({
@@ -56,6 +57,31 @@ impl Volume {
             "tagSet": tag_set(&here.region.ec2, id),
         })
     }
+}
+
+/// Whether a volume goes with its instance: the root does, one that the CSI driver attached does not.
+fn root(here: &Here<'_>, instance: &str, id: &str) -> bool {
+    here.region.ec2.instances.get(instance).is_some_and(|instance| instance.volumes.iter().any(|volume| volume == id))
+}
+
+/// Makes a volume outside of an instance, as the CSI driver does.
+pub fn make(here: &mut Here<'_>, volume: Volume, tags: Tags) -> String {
+    let id = here.id("vol");
+    let created = here.now;
+    here.region.ec2.volumes.insert(id.clone(), Volume { created, ..volume });
+    here.region.ec2.tags.insert(id.clone(), tags);
+    id
+}
+
+pub(super) fn delete(here: &mut Here<'_>, call: &Call) -> Answer {
+    let id = need(call, "VolumeId")?;
+    let volume = find(&here.region.ec2.volumes, "vol", &id)?;
+    if let Some((instance, _)) = &volume.attached {
+        return Err(Fault::new("VolumeInUse", format!("Volume {id} is currently attached to {instance}")));
+    }
+    here.region.ec2.volumes.remove(&id);
+    forget(&mut here.region.ec2, &id);
+    done()
 }
 
 pub(super) fn describe(here: &mut Here<'_>, call: &Call) -> Answer {

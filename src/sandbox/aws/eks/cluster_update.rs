@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 use super::cluster::{logging, logs_on};
 use super::cluster_check as check;
 use super::common::{cluster, in_use, invalid, need, refused};
+use super::outside;
 use super::updates::{Begin, begin, free, repeated};
 use super::versions;
 use crate::sandbox::region::{Here, list, text, texts};
@@ -111,6 +112,20 @@ fn vpc(here: &Here<'_>, body: &Json, wanted: &Json) -> Result<Change<'static>, F
         let subnets = check::network(here, &new)?;
         if subnets[0].vpc != text(&new, "vpcId") {
             return Err(invalid("Provided subnets belong to a different VPC than the cluster"));
+        }
+        // The zones are those of the creation for good (https://github.com/aws/containers-roadmap/issues/2258).
+        let zones = |subnets: &[outside::SubnetInfo]| {
+            subnets.iter().map(|subnet| subnet.zone.clone()).collect::<std::collections::BTreeSet<_>>()
+        };
+        let old = outside::subnets(here, &texts(&body["resourcesVpcConfig"], "subnetIds")).unwrap_or_default();
+        let (old, new) = (zones(&old), zones(&subnets));
+        if !old.is_empty() && old != new {
+            let list = |zones: std::collections::BTreeSet<String>| zones.into_iter().collect::<Vec<_>>().join(",");
+            return Err(invalid(format!(
+                "Provided subnets belong to the zones {}, they must be in the zones of the cluster's creation: {}",
+                list(new),
+                list(old)
+            )));
         }
     }
     let kind = if network { "VpcConfigUpdate" } else { "EndpointAccessUpdate" };

@@ -18,6 +18,10 @@ const SIZE: usize = 6_144;
 /// Versions of a managed policy (IAM quotas).
 const VERSIONS: usize = 5;
 
+/// How long a new policy is missing from lists, where a read by its ARN has it at once (IAM user guide, "Changes that I make
+/// are not always immediately visible").
+const UNLISTED_MS: Millis = 1_500;
+
 /// One version of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -193,7 +197,8 @@ fn list(here: &Here<'_>, params: &Json) -> Json {
     let prefix = text(params, "PathPrefix");
     let mut found = Vec::new();
     if scope != "AWS" {
-        found.extend(here.iam.policies.values().map(|policy| shown(here.iam, policy)));
+        let listed = here.iam.policies.values().filter(|policy| policy.created + UNLISTED_MS <= here.now);
+        found.extend(listed.map(|policy| shown(here.iam, policy)));
     }
     if scope != "Local" {
         found.extend(aws_managed::arns().map(|arn| shown_aws(here.iam, &arn)));

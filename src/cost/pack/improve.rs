@@ -1,0 +1,109 @@
+//! Makes a packing cheaper: nodes are taken apart two or three at a time and packed anew, as consolidation would.
+
+use super::puzzle::{Node, Puzzle};
+use super::{exact, fill};
+
+/// About so much work is spent.
+const STEPS: u64 = 4_000_000;
+/// A group of nodes that is more work than this is packed by rule.
+const GROUP_STEPS: u64 = 20_000;
+
+/// A packing of the same pods that costs no more.
+pub(crate) fn improve(puzzle: &Puzzle, mut nodes: Vec<Node>) -> Vec<Node> {
+    let mut budget = STEPS;
+    // The dearest per pod first; those are the ones that are badly filled.
+    loop {
+        let before = puzzle.price(&nodes);
+        for size in [2, 3] {
+            nodes.sort_by_key(|node| (std::cmp::Reverse(emptiness(puzzle, node)), node.offer, node.pods.clone()));
+            nodes = pass(puzzle, nodes, size, &mut budget);
+        }
+        if puzzle.price(&nodes) >= before || budget == 0 {
+            return nodes;
+        }
+    }
+}
+
+/// How much of a node's price is for room that nothing uses, by its fullest dimension.
+fn emptiness(puzzle: &Puzzle, node: &Node) -> i64 {
+    let offer = puzzle.offer(node.offer);
+    let Some(load) = puzzle.load(&node.pods) else { return 0 };
+    let share = |d: usize| i128::from(load.need[d]) * 1000 / i128::from(offer.room[d].max(1));
+    let fullness = i64::try_from(share(0) + share(1)).unwrap_or(0);
+    offer.price / 1000 * (2000 - fullness).max(0)
+}
+
+/// Tries groups of `size` nodes that stand near each other in the order, the emptiest with all others first.
+fn pass(puzzle: &Puzzle, mut nodes: Vec<Node>, size: usize, budget: &mut u64) -> Vec<Node> {
+    let window = if size == 2 { 24 } else { 8 };
+    let mut start = 0;
+    while start + size <= nodes.len() && *budget > 0 {
+        match group(puzzle, &nodes, start, size, window, budget) {
+            Some((chosen, better)) => {
+                for index in chosen.into_iter().rev() {
+                    nodes.remove(index);
+                }
+                nodes.splice(start..start, better);
+            }
+            None => start += 1,
+        }
+    }
+    nodes
+}
+
+fn group(
+    puzzle: &Puzzle,
+    nodes: &[Node],
+    start: usize,
+    size: usize,
+    window: usize,
+    budget: &mut u64,
+) -> Option<(Vec<usize>, Vec<Node>)> {
+    let end = nodes.len().min(start + 1 + window);
+    let mut tried: Vec<Vec<&Node>> = Vec::new();
+    for second in start + 1..end {
+        let thirds: Vec<Option<usize>> = if size == 2 { vec![None] } else { (second + 1..end).map(Some).collect() };
+        for third in thirds {
+            let chosen: Vec<usize> = [Some(start), Some(second), third].into_iter().flatten().collect();
+            let these: Vec<&Node> = chosen.iter().map(|index| &nodes[*index]).collect();
+            if tried.contains(&these) {
+                continue;
+            }
+            if *budget == 0 {
+                return None;
+            }
+            if let Some(better) = anew(puzzle, &these, budget) {
+                return Some((chosen, better));
+            }
+            tried.push(these);
+        }
+    }
+    None
+}
+
+/// The pods of these nodes on other nodes that cost less.
+fn anew(puzzle: &Puzzle, these: &[&Node], budget: &mut u64) -> Option<Vec<Node>> {
+    let mut pods: std::collections::BTreeMap<usize, u32> = std::collections::BTreeMap::new();
+    for (kind, count) in these.iter().flat_map(|node| &node.pods) {
+        *pods.entry(*kind).or_insert(0) += count;
+    }
+    let old: i64 = these.iter().map(|node| puzzle.offer(node.offer).price).sum();
+    let counts: Vec<u32> = pods.values().copied().collect();
+    let steps = exact::steps(&counts);
+    let kinds: Vec<usize> = pods.keys().copied().collect();
+    let part = puzzle.part(&kinds, &counts);
+    let found = if steps <= GROUP_STEPS {
+        *budget = budget.saturating_sub(steps + 200);
+        exact::free(&part, &counts)?
+    } else {
+        *budget = budget.saturating_sub(GROUP_STEPS);
+        fill::nodes(&fill::cheapest(&part, &counts, GROUP_STEPS as usize)?)
+    };
+    (part.price(&found) < old).then(|| {
+        let back = |node: Node| Node {
+            offer: node.offer,
+            pods: node.pods.into_iter().map(|(kind, count)| (kinds[kind], count)).collect(),
+        };
+        found.into_iter().map(back).collect()
+    })
+}
