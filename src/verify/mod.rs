@@ -16,6 +16,7 @@ mod nodes;
 pub mod observed;
 mod policy;
 mod read;
+pub mod status;
 
 use futures_util::future::try_join3;
 
