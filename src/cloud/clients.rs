@@ -5,8 +5,9 @@ use aws_types::SdkConfig;
 use super::counting::Counting;
 use super::flights::Flights;
 use super::guarding::Guarding;
-use super::helm::{Binary, Helm};
+use super::helm::Helm;
 use super::kubernetes::token::Signer;
+use super::kubernetes::{Dial, Doors};
 use super::telling::Telling;
 use crate::engine::Read;
 
@@ -51,6 +52,12 @@ pub struct Cloud {
     pub kubeconfig: Option<std::path::PathBuf>,
     /// DescribeCluster, by name: every kind inside a cluster asks whose it is.
     pub clusters: Flights<Read<Option<aws_sdk_eks::types::Cluster>>>,
+    /// The clusters of an environment, by the names wanted: every kind inside a cluster asks which it is.
+    pub homes: Flights<Read<Vec<aws_sdk_eks::types::Cluster>>>,
+    /// How API servers are reached.
+    pub dial: Dial,
+    /// The ways in that are open.
+    pub doors: Doors,
     /// DescribeSubnets, by environment: subnets, and route tables for what is attached.
     pub subnets: Flights<Read<Vec<aws_sdk_ec2::types::Subnet>>>,
     /// DescribeNatGateways, by environment: NAT gateways, and addresses for what uses them.
@@ -90,12 +97,23 @@ impl Cloud {
             ssm: client!(aws_sdk_ssm, config),
             s3: client!(aws_sdk_s3, config),
             signer: Signer::new(config, region),
-            helm: Helm::Binary(Binary::default()),
+            helm: Helm::default(),
             kubeconfig: None,
             clusters: Flights::default(),
+            homes: Flights::default(),
+            dial: Dial::Nowhere,
+            doors: Doors::default(),
             subnets: Flights::default(),
             nat_gateways: Flights::default(),
         }
+    }
+
+    /// With a way into clusters, and somebody to install charts there.
+    #[must_use]
+    pub fn reaching(mut self, dial: Dial, helm: Helm) -> Self {
+        self.dial = dial;
+        self.helm = helm;
+        self
     }
 
     /// `aws`, `aws-us-gov` or `aws-cn`, by the region's name.

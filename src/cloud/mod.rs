@@ -13,9 +13,9 @@ pub mod helm;
 pub mod kubernetes;
 mod lock;
 mod store;
+mod telling;
 pub mod temp;
 pub mod web;
-mod telling;
 
 pub use clients::{Cloud, partition};
 pub use clock::Clock;

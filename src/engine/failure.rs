@@ -27,6 +27,9 @@ pub enum Class {
     Fatal,
 }
 
+/// Code of a failure to get any answer from where a whole class of resources lives: nothing is known of any of them.
+pub const UNREACHABLE: &str = "Unreachable";
+
 /// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

@@ -68,6 +68,10 @@ pub struct Node<W: 'static> {
     pub kind: &'static dyn AnyKind<W>,
     /// The nodes it refers to or waits for, by index, each smaller than its own.
     pub needs: Vec<usize>,
+    /// See [`Resource::leans`].
+    pub leans: Vec<Address>,
+    /// See [`Resource::formerly`].
+    pub formerly: Option<Address>,
     instance: Box<dyn AnyNode>,
 }
 
@@ -96,11 +100,12 @@ impl<W: 'static> Graph<W> {
     /// Adds a resource and gives the handle by which later ones may refer to it.
     ///
     /// # Panics
-    /// If the address is taken, or an order-only edge names an address that is not in the graph: both are mistakes of
+    /// If the address is taken, or an edge names an address that is not in the graph: both are mistakes of
     /// the model, not of any input (the configuration's maps have unique keys).
     pub fn add<K: Resource<World = W>>(&mut self, instance: K) -> Ref<K> {
         let address = Resource::address(&instance);
         let after = Resource::after(&instance);
+        let (leans, formerly) = (Resource::leans(&instance), Resource::formerly(&instance));
         let mut needs = Vec::new();
         let mut need = |node: &Address| {
             let index = self.by_address.get(node);
@@ -114,10 +119,20 @@ impl<W: 'static> Graph<W> {
         }
         after.iter().for_each(&mut need);
         needs.sort_unstable();
+        for stands in &leans {
+            assert!(self.by_address.contains_key(stands), "{address} leans on {stands}, which is not in the graph");
+        }
         let index = self.nodes.len();
         let twin = self.by_address.insert(address.clone(), index);
         assert!(twin.is_none(), "two resources at {address}");
-        let node = Node { address: address.clone(), kind: kind::<K>(), needs, instance: Box::new(instance) };
+        let node = Node {
+            address: address.clone(),
+            kind: kind::<K>(),
+            needs,
+            leans,
+            formerly,
+            instance: Box::new(instance),
+        };
         self.nodes.push(node);
         Ref { address, kind: PhantomData }
     }

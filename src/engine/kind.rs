@@ -355,6 +355,23 @@ pub trait Resource: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What must still stand while this one ends, because it does the work: Karpenter, while a pool's nodes drain. Of how
+    /// this one is made it says nothing.
+    fn leans(&self) -> Vec<Address> {
+        Vec::new()
+    }
+
+    /// Where it stood before it was renamed. What still stands there ends once this one is ready.
+    fn formerly(&self) -> Option<Address> {
+        None
+    }
+
+    /// Whether a change can be what makes a resource ready that is not: then it is made at once. Most APIs take no change
+    /// before a resource is ready; Kubernetes takes any.
+    fn mends() -> bool {
+        false
+    }
+
     /// The attributes of [`Live::names`] that these changes will give another value: an update of a launch template makes a
     /// new version. Whoever refers to one of them sees "known after apply"; and all that need this resource wait for it.
     fn moves(_changes: &[Change]) -> &'static [&'static str] {
@@ -392,6 +409,8 @@ pub trait Resource: fmt::Debug + Send + Sync + 'static {
 pub trait AnyKind<W>: fmt::Debug + Send + Sync {
     /// See [`Resource::KIND`].
     fn kind(&self) -> &'static Kind;
+    /// See [`Resource::mends`].
+    fn mends(&self) -> bool;
     /// See [`Resource::moves`].
     fn moves(&self, changes: &[Change]) -> &'static [&'static str];
     /// See [`Resource::cost`].
@@ -432,6 +451,9 @@ pub const fn kind<K: Resource>() -> &'static dyn AnyKind<K::World> {
 impl<K: Resource> AnyKind<K::World> for Of<K> {
     fn kind(&self) -> &'static Kind {
         &K::KIND
+    }
+    fn mends(&self) -> bool {
+        K::mends()
     }
     fn moves(&self, changes: &[Change]) -> &'static [&'static str] {
         K::moves(changes)

@@ -22,7 +22,7 @@ pub use apply::{Gate, LOCK_LOST, Open, Outcome, Report, Setting, Stop, apply};
 pub use estimate::estimate;
 pub use event::{Event, Happening};
 
-pub use failure::{Class, Failure};
+pub use failure::{Class, Failure, UNREACHABLE};
 pub use graph::{Graph, Node, Ref};
 pub use kind::{
     AnyKind, Change, Custody, Cx, Effect, Facts, Field, Kind, Live, Order, Patience, Read, Ready, Resource, Scope,

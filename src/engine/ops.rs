@@ -73,6 +73,9 @@ pub(super) fn operations(plan: &Plan, kind_of: &dyn Fn(&str) -> Option<&'static 
                 if matches!(step.action, Action::Replace(Order::CreateFirst)) {
                     needs.insert(make(op.step));
                 }
+                let leaning = steps.iter().enumerate().filter(|(_, other)| other.leans.contains(&step.address));
+                needs.extend(leaning.map(|(at, _)| drop(at)));
+                needs.extend(step.heir.as_ref().and_then(|heir| by_address.get(heir)).map(|at| make(*at)));
                 orphan_needs(steps, op.step, &rank, &mut needs);
             }
         }

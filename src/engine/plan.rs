@@ -92,6 +92,15 @@ pub struct Step {
     /// Not in the graph: in what order it ends, only its kind's rank says.
     #[serde(default)]
     pub orphan: bool,
+    /// The addresses that must stand until it has ended: see [`Resource::leans`](super::Resource::leans).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leans: Vec<Address>,
+    /// Who has its place under another name: it ends once that one is ready.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub heir: Option<Address>,
+    /// What is live could not be asked and is taken from the record of the last apply.
+    #[serde(default)]
+    pub assumed: bool,
 }
 
 /// A difference that nothing can bring about: an error with help.
@@ -207,8 +216,23 @@ impl Plan {
                 Some(format!("needs {}, which could not be read", graph.nodes()[*need].address))
             });
             let look = |address: &Address, attr: &str| names.get(address).and_then(|names| names.get(attr)).cloned();
+            let assumed = sorted.assumed.contains_key(kind.name);
+            let recorded = sorted.assumed.get(kind.name).and_then(|nodes| nodes.get(&node.address));
+            let mut impossibles = |fixed: Vec<(String, &'static str)>| {
+                impossible.extend(fixed.into_iter().map(|(field, help)| Impossible {
+                    address: node.address.clone(),
+                    field,
+                    help,
+                }));
+            };
             let (action, reason, changes) = match (blind, live) {
                 (Some(why), _) => (Action::Unknown, Some(why), Vec::new()),
+                (None, None) if recorded.is_some() => {
+                    let changes = recorded.map(|node| node.differs(&want)).unwrap_or_default();
+                    let (action, fixed) = amount(kind, &changes);
+                    impossibles(fixed);
+                    (action, None, changes)
+                }
                 (None, None) => (Action::Create, None, Vec::new()),
                 (None, Some(live)) => {
                     let changes = diff(&want, &live.fields, &look);
@@ -219,11 +243,7 @@ impl Plan {
                         _ if homeless && kind.custody == Custody::Owned => Action::Replace(Order::DeleteFirst),
                         action => action,
                     };
-                    impossible.extend(fixed.into_iter().map(|(field, help)| Impossible {
-                        address: node.address.clone(),
-                        field,
-                        help,
-                    }));
+                    impossibles(fixed);
                     match &live.ready {
                         Ready::Never(why) => (Action::Replace(Order::DeleteFirst), Some(why.clone()), changes),
                         Ready::Leaving(why) => (Action::Replace(Order::DeleteFirst), Some(why.clone()), changes),
@@ -259,9 +279,13 @@ impl Plan {
                 needs,
                 moves: moves.iter().map(ToString::to_string).collect(),
                 orphan: false,
+                leans: node.leans.clone(),
+                heir: None,
+                assumed,
             });
         }
         steps.extend(unwanted(graph, &sorted, kind_of));
+        renamed(graph, &mut steps);
         Self { steps, impossible, sorted, facts }
     }
 
@@ -295,6 +319,9 @@ impl Plan {
                 needs: needs.map(|index| graph.nodes()[*index].address.clone()).collect(),
                 moves: Vec::new(),
                 orphan: graph.get(address).is_none(),
+                leans: graph.get(address).map(|node| node.leans.clone()).unwrap_or_default(),
+                heir: None,
+                assumed: false,
             }
         });
         let mut steps: Vec<Step> = steps.collect();
@@ -335,19 +362,27 @@ impl Plan {
     }
 }
 
-fn blind(kind: &str, failure: &super::Failure) -> Step {
+/// A row about something that is not in the graph; who makes it says the rest.
+fn blank(address: &Address) -> Step {
     Step {
-        address: Address::single("unknown", kind),
-        kind: kind.to_owned(),
+        address: address.clone(),
+        kind: address.kind().to_owned(),
         action: Action::Unknown,
-        reason: Some(failure.to_string()),
+        reason: None,
         changes: Vec::new(),
         want: None,
         live: None,
         needs: Vec::new(),
         moves: Vec::new(),
         orphan: true,
+        leans: Vec::new(),
+        heir: None,
+        assumed: false,
     }
+}
+
+fn blind(kind: &str, failure: &super::Failure) -> Step {
+    Step { reason: Some(failure.to_string()), ..blank(&Address::single("unknown", kind)) }
 }
 
 /// Deletes of what is ours and no longer wanted, and of twins; kinds that could not be read and have nothing wanted show
@@ -360,11 +395,34 @@ fn unwanted<W>(graph: &Graph<W>, sorted: &Sorted, kind_of: &dyn Fn(&str) -> Opti
         })
         .map(|(address, live)| drop_step(address, live, "no longer in the configuration"))
         .collect();
+    let remembered = sorted.assumed.values().flatten().filter(|(address, _)| graph.get(address).is_none());
+    steps.extend(remembered.map(|(address, node)| Step {
+        kind: node.kind.clone(),
+        action: Action::Delete,
+        reason: Some("no longer in the configuration".to_owned()),
+        assumed: true,
+        ..blank(address)
+    }));
     steps.extend(twins(sorted));
     let wanted: BTreeSet<&str> = graph.nodes().iter().map(|node| node.kind.kind().name).collect();
     let blind_kinds = sorted.unknown.iter().filter(|(kind, _)| !wanted.contains(kind.as_str()));
     steps.extend(blind_kinds.map(|(kind, failure)| blind(kind, failure)));
     steps
+}
+
+/// Marks what was renamed: both rows say so, and the old one has an heir.
+fn renamed<W>(graph: &Graph<W>, steps: &mut [Step]) {
+    for node in graph.nodes() {
+        let Some(old) = &node.formerly else { continue };
+        let Some(leaving) = steps.iter_mut().find(|step| step.address == *old && step.action == Action::Delete) else {
+            continue;
+        };
+        leaving.heir = Some(node.address.clone());
+        leaving.reason = Some(format!("moved to {}", node.address));
+        if let Some(heir) = steps.iter_mut().find(|step| step.address == node.address) {
+            heir.reason.get_or_insert_with(|| format!("moved from {old}"));
+        }
+    }
 }
 
 fn twins(sorted: &Sorted) -> Vec<Step> {
@@ -378,18 +436,7 @@ fn drop_step(address: &Address, live: &Live, reason: &str) -> Step {
     } else {
         (Action::Unknown, format!("{reason}, but in use by {}", live.attached.join(", ")))
     };
-    Step {
-        address: address.clone(),
-        kind: address.kind().to_owned(),
-        action,
-        reason: Some(reason),
-        changes: Vec::new(),
-        want: None,
-        live: Some(live.clone()),
-        needs: Vec::new(),
-        moves: Vec::new(),
-        orphan: true,
-    }
+    Step { action, reason: Some(reason), live: Some(live.clone()), ..blank(address) }
 }
 
 /// One node of [`Canonical`].
@@ -407,6 +454,9 @@ pub struct CanonicalNode {
     pub changed: Vec<String>,
     /// Every desired field, symbolic.
     pub fields: BTreeMap<String, serde_json::Value>,
+    /// Planned from the record of the last apply, for what is live could not be asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed: bool,
 }
 
 impl CanonicalNode {
@@ -418,7 +468,20 @@ impl CanonicalNode {
             action: (!matches!(step.action, Action::Keep | Action::Settle)).then(|| step.action.word().to_owned()),
             changed: step.changes.iter().map(|change| change.field.clone()).collect(),
             fields: fields.collect(),
+            assumed: step.assumed,
         }
+    }
+
+    /// In what a desired resource is another than the one that was applied under this row. Both sides are symbolic.
+    fn differs(&self, want: &Fields) -> Vec<Change> {
+        let names: BTreeSet<&String> = want.keys().chain(self.fields.keys()).collect();
+        let other = |name: &&String| want.get(*name).map(Value::to_json).as_ref() != self.fields.get(*name);
+        let change = |name: &String| Change {
+            field: name.clone(),
+            before: self.fields.get(name).map(Value::from_json),
+            after: want.get(name).cloned(),
+        };
+        names.into_iter().filter(other).map(change).collect()
     }
 
     fn strength(&self) -> u8 {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::failure::Failure;
 use super::graph::Graph;
 use super::kind::{AnyKind, Custody, Facts, Kind, Live, Scope, TAG_ENVIRONMENT, TAG_RESOURCE, TAG_STACK};
+use super::plan::CanonicalNode;
 use super::value::Address;
 use super::wait::{LOST_WINDOW, pause};
 
@@ -20,6 +21,8 @@ pub enum Swept {
     Known(Vec<Live>),
     /// It could not be read, or not to its end.
     Unknown(Failure),
+    /// It could not be read; this is what the last apply has left, by its own record.
+    Assumed(Vec<CanonicalNode>),
 }
 
 /// All that was read. Plain data: a world's `live.json` is one of these.
@@ -96,6 +99,8 @@ pub struct Sorted {
     pub clashes: BTreeMap<Address, Live>,
     /// Kinds that could not be read.
     pub unknown: BTreeMap<String, Failure>,
+    /// Kinds that could not be read and are taken to be as the last apply left them.
+    pub assumed: BTreeMap<String, BTreeMap<Address, CanonicalNode>>,
 }
 
 /// The address a thing's tags claim, if they claim it fully and for this stack.
@@ -116,6 +121,10 @@ pub fn sort(snapshot: &Snapshot, owner: &Owner, kind_of: &dyn Fn(&str) -> Option
             Swept::Known(found) => known.extend(found.iter().map(|live| (name.as_str(), live))),
             Swept::Unknown(failure) => {
                 sorted.unknown.insert(name.clone(), failure.clone());
+            }
+            Swept::Assumed(nodes) => {
+                let nodes = nodes.iter().map(|node| (node.address.clone(), node.clone()));
+                sorted.assumed.insert(name.clone(), nodes.collect());
             }
         }
     }

@@ -267,7 +267,7 @@ impl<W> Work<'_, W> {
         let Some(live) = &self.step.live else {
             return Err(Failure::fatal("apply", format!("{} is not there", self.step.address)).into());
         };
-        let live = self.settle(&live.id, Some(&want)).await?;
+        let live = if self.kind.mends() { live.clone() } else { self.settle(&live.id, Some(&want)).await? };
         self.converge(live, &want).await
     }
 

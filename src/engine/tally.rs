@@ -10,6 +10,7 @@ struct Tally {
     calls: Cell<u64>,
     /// The deepest round that has been answered.
     answered: Cell<u64>,
+    inside: Cell<u64>,
 }
 
 tokio::task_local! {
@@ -23,13 +24,19 @@ pub struct Counted {
     pub calls: u64,
     /// The longest chain of requests that waited for one another.
     pub rounds: u64,
+    /// Requests to the API servers of clusters, which are no calls to AWS.
+    pub inside: u64,
 }
 
 impl Counted {
     /// Both of things done side by side.
     #[must_use]
     pub fn beside(self, other: Self) -> Self {
-        Self { calls: self.calls + other.calls, rounds: self.rounds.max(other.rounds) }
+        Self {
+            calls: self.calls + other.calls,
+            rounds: self.rounds.max(other.rounds),
+            inside: self.inside + other.inside,
+        }
     }
 }
 
@@ -44,6 +51,11 @@ pub fn sent() -> u64 {
         .unwrap_or_default()
 }
 
+/// A request leaves for a cluster's API server.
+pub fn inside() {
+    let _ = TALLY.try_with(|tally| tally.inside.set(tally.inside.get() + 1));
+}
+
 /// The request of that round has been answered.
 pub fn answered(round: u64) {
     let _ = TALLY.try_with(|tally| tally.answered.set(tally.answered.get().max(round)));
@@ -53,5 +65,6 @@ pub fn answered(round: u64) {
 pub async fn tallied<F: Future>(future: F) -> (F::Output, Counted) {
     let tally = Rc::new(Tally::default());
     let output = TALLY.scope(Rc::clone(&tally), future).await;
-    (output, Counted { calls: tally.calls.get(), rounds: tally.answered.get() })
+    let (calls, rounds, inside) = (tally.calls.get(), tally.answered.get(), tally.inside.get());
+    (output, Counted { calls, rounds, inside })
 }

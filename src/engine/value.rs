@@ -247,6 +247,30 @@ impl Value {
     }
 }
 
+impl Value {
+    /// What [`to_json`](Self::to_json) made, as far as it can be told: sets come back as lists, policies as maps.
+    #[must_use]
+    pub fn from_json(json: &serde_json::Value) -> Self {
+        use serde_json::Value as Json;
+        let part = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
+        let fields = json.as_object().map_or(0, serde_json::Map::len);
+        if let (Some(node), Some(attr), 2) = (part("ref").and_then(|text| Address::parse(&text)), part("attr"), fields) {
+            return Self::Ref { node, attr };
+        }
+        if let (Some(fact), 1) = (part("pending"), fields) {
+            return Self::Pending(fact);
+        }
+        match json {
+            Json::Object(entries) => {
+                Self::Map(entries.iter().map(|(key, value)| (key.clone(), Self::from_json(value))).collect())
+            }
+            Json::Array(items) => Self::List(items.iter().map(Self::from_json).collect()),
+            Json::String(text) => Self::Text(text.clone()),
+            other => Self::Text(other.to_string()),
+        }
+    }
+}
+
 impl From<&str> for Value {
     fn from(text: &str) -> Self {
         Self::text(text)

@@ -11,6 +11,7 @@ mod newer;
 mod offered;
 mod protect;
 mod replace;
+mod storage;
 mod subnets;
 mod unknown;
 mod version;
@@ -72,6 +73,7 @@ pub const GUARDS: &[Guard] = &[
     replace::GUARD,
     subnets::GUARD,
     data::GUARD,
+    storage::GUARD,
     widens::GUARD,
     newer::GUARD,
 ];

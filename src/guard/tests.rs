@@ -29,6 +29,9 @@ fn step(address: &str, action: Action, changes: Vec<Change>) -> Step {
         needs: Vec::new(),
         moves: Vec::new(),
         orphan: false,
+        leans: Vec::new(),
+        heir: None,
+        assumed: false,
     }
 }
 

@@ -31,6 +31,8 @@ enum Meaning {
 const WATCHED: &[(&str, &str, Meaning)] = &[
     ("access-entry", "policies", Meaning::Gains),
     ("access-entry", "groups", Meaning::Gains),
+    ("cluster-role", "rules", Meaning::Any),
+    ("cluster-role-binding", "subjects", Meaning::Any),
     ("cluster", "endpointPublic", Meaning::Becomes("true")),
     ("cluster", "publicCidrs", Meaning::Gains),
     ("cluster", "logging", Meaning::Loses),
@@ -43,6 +45,10 @@ const WATCHED: &[(&str, &str, Meaning)] = &[
     ("kms-key", "policy", Meaning::Any),
     ("launch-template", "metadata", Meaning::Any),
     ("launch-template", "volume", Meaning::Any),
+    ("node-class", "blockDeviceMappings", Meaning::Any),
+    ("node-class", "metadataOptions", Meaning::Any),
+    ("node-class", "role", Meaning::Any),
+    ("node-class", "userData", Meaning::Any),
     ("security-group", "ingress", Meaning::Gains),
     ("sqs-queue", "policy", Meaning::Any),
 ];
@@ -53,12 +59,24 @@ pub(super) fn watched() -> impl Iterator<Item = (&'static str, &'static str)> {
 }
 
 fn check(case: &Case<'_>) -> Vec<Problem> {
-    let stands = case.plan.steps.iter().any(|step| step.kind == "cluster" && step.live.is_some());
-    if case.verb == Verb::Destroy || !stands {
+    if case.verb == Verb::Destroy {
         return Vec::new();
     }
+    let stands = case.plan.steps.iter().any(|step| step.kind == "cluster" && step.live.is_some());
     let mut findings = Vec::new();
     for step in &case.plan.steps {
+        // Nobody has written this one into the file.
+        if step.address.as_str() == "cluster/access-entry/operator" && step.action == Action::Create {
+            let who = step.want.as_ref().and_then(|want| want.get("principal")).map_or_else(String::new, shown);
+            findings.push(Problem {
+                help: "name `roles.apply`, or somebody in `cluster.access`, and whoever applies gets nothing".to_owned(),
+                ..widens(step, format!("whoever applies is let in as an administrator: {who}"))
+            });
+            continue;
+        }
+        if !stands {
+            continue;
+        }
         if step.kind == "access-entry" && step.action == Action::Create {
             let who = step.want.as_ref().and_then(|want| want.get("principal")).map_or_else(String::new, shown);
             findings.push(widens(step, format!("a new access entry lets {who} in")));
@@ -104,6 +122,7 @@ fn says(meaning: &Meaning, change: &Change) -> Option<String> {
 fn shown(value: &Value) -> String {
     match value {
         Value::Ref { node, .. } => node.to_string(),
+        Value::Pending(fact) => fact.clone(),
         Value::Text(text) | Value::Template(text) => text.clone(),
         other => other.to_json().to_string(),
     }

@@ -9,7 +9,7 @@ use crate::cloud::Cloud;
 use crate::config::Spec;
 use crate::config::spec::{self, Access};
 use crate::engine::{Address, Graph, Ref, Value};
-use crate::resources::aws::access_entry::{AccessEntry, EntryType};
+use crate::resources::aws::access_entry::{AccessEntry, CALLER, EntryType, OPERATOR};
 use crate::resources::aws::addon::{self, Addon};
 use crate::resources::aws::cluster::Cluster;
 use crate::resources::aws::node_group::{self, NodeGroup};
@@ -26,6 +26,9 @@ pub const SYSTEM_LABEL: (&str, &str) = ("rem-ci.dev/pool", SYSTEM);
 
 /// The Kubernetes group of the plan role: it may read what rem-ci manages, by RBAC of ours, and has no access policy.
 pub const PLAN_GROUP: &str = "rem-ci:plan";
+
+/// The access policy of whoever works in the cluster.
+const ADMIN: &str = "AmazonEKSClusterAdminPolicy";
 
 /// Adds the control plane. It needs subnets, role, key and log group; nodes' routes are not its business, so that it starts
 /// as early as can be.
@@ -52,11 +55,14 @@ pub fn control_plane(
         name: cluster.attr("name"),
         issuer: cluster.token("issuer"),
         security_group: cluster.attr("security-group"),
+        cluster_name: spec.cluster.name.clone(),
+        doors: Vec::new(),
     }
 }
 
-/// Adds the access entries, the add-ons, the system nodes and Pod Identity associations; gives the node group. `launch_template` is its id
-/// and its version number; the template leaves the instance type, which comes third, to the group.
+/// Adds the access entries, the add-ons, the system nodes and Pod Identity associations; gives the node group and what must
+/// be there before the API server lets us in. `launch_template` is its id and its version number; the template leaves the
+/// instance type, which comes third, to the group.
 #[expect(clippy::too_many_arguments, reason = "each is what another part of the model hands over; called once")]
 pub fn nodes_and_addons(
     graph: &mut Graph<Cloud>,
@@ -67,8 +73,8 @@ pub fn nodes_and_addons(
     base: &parts::BaseRoles,
     pods: &parts::PodRoles,
     launch_template: (Value, Value, String),
-) -> Ref<NodeGroup> {
-    access(graph, spec, id, cluster, base);
+) -> (Ref<NodeGroup>, Vec<Address>) {
+    let mut doors = access(graph, spec, id, cluster, base);
     // All at once with the nodes: the CNI is ready before the first of them has booted, and a Deployment waits, DEGRADED,
     // until one is Ready, which is some time before EKS calls the group ACTIVE.
     add_ons(graph, spec, id, cluster, pods);
@@ -101,7 +107,11 @@ pub fn nodes_and_addons(
             tags: id.tags.clone(),
         });
     }
-    group
+    if spec.connect == spec::Connect::Ssm && !spec.cluster.endpoint.public {
+        // The road leads over a node.
+        doors.push(group.address().clone());
+    }
+    (group, doors)
 }
 
 fn add_ons(
@@ -143,9 +153,11 @@ fn access(
     id: &Identity,
     cluster: &parts::ControlPlane,
     base: &parts::BaseRoles,
-) {
-    let mut add = |key: &str, principal: Value, kind, groups: Vec<String>, policies| {
-        graph.add(AccessEntry {
+) -> Vec<Address> {
+    let mut doors = Vec::new();
+    let mut add = |key: &str, principal: Value, kind, groups: Vec<String>, policies: BTreeMap<String, Vec<String>>| {
+        let admin = policies.keys().any(|arn| arn.ends_with(&format!("/{ADMIN}")));
+        let entry = graph.add(AccessEntry {
             key: key.to_owned(),
             cluster: cluster.name.clone(),
             cluster_name: spec.cluster.name.clone(),
@@ -155,6 +167,9 @@ fn access(
             policies,
             tags: id.tags.clone(),
         });
+        if admin {
+            doors.push(entry.address().clone());
+        }
     };
     let mut named: Vec<&str> = Vec::new();
     for (name, access) in &spec.cluster.access {
@@ -164,7 +179,7 @@ fn access(
     }
     let admin = Access {
         principal: String::new(),
-        policy: Some("AmazonEKSClusterAdminPolicy".to_owned()),
+        policy: Some(ADMIN.to_owned()),
         namespaces: Vec::new(),
         groups: Vec::new(),
     };
@@ -179,7 +194,15 @@ fn access(
         // One role for several verbs gets the strongest access, which comes first.
         named.push(role);
     }
+    let somebody = spec.cluster.access.values().any(|access| {
+        access.namespaces.is_empty() && access.policy.as_ref().is_some_and(|policy| policy.ends_with(ADMIN))
+    });
+    if roles.apply.is_none() && !somebody {
+        // Nobody else could work in the cluster: its creator gets no rights by having made it.
+        add(OPERATOR, Value::Pending(CALLER.to_owned()), EntryType::Standard, Vec::new(), policies(&admin, id));
+    }
     add("karpenter-node", base.karpenter_node.clone(), EntryType::Ec2Linux, Vec::new(), BTreeMap::new());
+    doors
 }
 
 /// Namespaces by policy ARN. A policy is named as EKS names it, or by its whole ARN.

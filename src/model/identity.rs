@@ -109,22 +109,20 @@ pub fn base_roles(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity) -> parts
             inline.insert("vpc-cni-ipv6".to_owned(), cni_ipv6(id));
         }
         let address = Address::keyed(section, "iam-role", key);
-        let node = graph.add(IamRole {
+        graph.add(IamRole {
             policies: NODE_POLICIES.map(|policy| managed(id, policy)).to_vec(),
             inline,
             ..role(id, address, what, description, trust::instances(id))
-        });
-        node.attr("arn")
+        })
     };
+    let system = node("identity", "system-node", "system-node", format!("System nodes of the cluster {cluster}."));
+    let karpenter =
+        node("karpenter", "node", "karpenter-node", format!("Karpenter's nodes of the cluster {cluster}."));
     parts::BaseRoles {
         cluster: control_plane.attr("arn"),
-        system_node: node("identity", "system-node", "system-node", format!("System nodes of the cluster {cluster}.")),
-        karpenter_node: node(
-            "karpenter",
-            "node",
-            "karpenter-node",
-            format!("Karpenter's nodes of the cluster {cluster}."),
-        ),
+        system_node: system.attr("arn"),
+        karpenter_node: karpenter.attr("arn"),
+        karpenter_node_name: karpenter.attr("name"),
     }
 }
 

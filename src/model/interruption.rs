@@ -65,13 +65,19 @@ const RESERVATION: Event = Event {
     tells: "an interruptible capacity reservation is reclaimed",
 };
 
+/// The queue's name.
+#[must_use]
+pub fn queue_name(id: &Identity) -> String {
+    id.derived("interruption")
+}
+
 /// Adds the queue and its rules. Gives the queue's ARN.
 ///
 /// A Karpenter minor that is not known, which the configuration's check refuses, gets the rules that all have.
 pub fn add(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity) -> Value {
     let fifth = karpenter::minor(&spec.karpenter.version).is_some_and(|minor| minor.reservation_rule);
     let events: Vec<_> = EVENTS.iter().chain(fifth.then_some(&RESERVATION)).collect();
-    let name = id.derived("interruption");
+    let name = queue_name(id);
     let rule_arns: Vec<_> =
         events.iter().map(|event| id.arn("events", &format!("rule/{}", id.derived(event.key)))).collect();
     // ARNs of queue and rules follow from their names: as references they would be a circle.

@@ -1,5 +1,7 @@
 //! The Karpenter controller's role and policies. The role of its nodes is made with the other roles that need no cluster.
 
+pub mod objects;
+
 use super::policies::{karpenter, token, trust};
 use super::{Identity, identity, parts};
 use crate::cloud::Cloud;

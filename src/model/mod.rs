@@ -6,12 +6,14 @@
 //! | `identity.rs` | `identity/` | roles and policies of cluster, nodes and add-ons, OIDC provider, spot service-linked role |
 //! | `cluster.rs` | `cluster/` | key, log group, control plane, node group, add-ons, access |
 //! | `interruption.rs` | `interruption/` | queue and rules |
-//! | `karpenter.rs` | `karpenter/` | controller role, its policies by chart version, node role |
+//! | `karpenter.rs`, `karpenter/objects.rs` | `karpenter/` | controller role, its policies by chart version, node role; the controller, classes and pools |
+//! | `kubernetes.rs` | `kubernetes/` | StorageClass, what the plan role may see |
 
 pub mod cluster;
 pub mod identity;
 pub mod interruption;
 pub mod karpenter;
+pub mod kubernetes;
 pub mod network;
 pub mod parts;
 pub mod policies;
@@ -53,7 +55,7 @@ pub fn build(spec: &Spec) -> Graph<Cloud> {
         tags: id.tags.clone(),
     });
     let logs = Some(logs.address().clone());
-    let plane = cluster::control_plane(&mut graph, spec, &id, &network, &base, key, logs);
+    let mut plane = cluster::control_plane(&mut graph, spec, &id, &network, &base, key, logs);
     graph.add(ClusterSecurityGroup {
         cluster: spec.cluster.name.clone(),
         after: plane.address.clone(),
@@ -62,7 +64,7 @@ pub fn build(spec: &Spec) -> Graph<Cloud> {
     let mut pods = identity::pod_roles(&mut graph, spec, &id, &plane);
     pods.karpenter = Some(karpenter::add(&mut graph, spec, &id, &plane, &base.karpenter_node, &queue));
     let template = launch_template(&mut graph, spec, &id, &network, &plane);
-    let group = cluster::nodes_and_addons(&mut graph, spec, &id, &network, &plane, &base, &pods, template);
+    let (group, doors) = cluster::nodes_and_addons(&mut graph, spec, &id, &network, &plane, &base, &pods, template);
     graph.add(AutoScalingGroup {
         key: cluster::SYSTEM.to_owned(),
         cluster: spec.cluster.name.clone(),
@@ -70,6 +72,9 @@ pub fn build(spec: &Spec) -> Graph<Cloud> {
         after: group.address().clone(),
         tags: id.tags.clone(),
     });
+    plane.doors = doors;
+    kubernetes::add(&mut graph, spec, &id, &plane);
+    karpenter::objects::add(&mut graph, spec, &id, &network, &plane, &base, &interruption::queue_name(&id));
     graph
 }
 

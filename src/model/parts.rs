@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::{Address, Value};
+use crate::resources::k8s::Home;
 
 /// What the network offers to the rest.
 #[derive(Clone, Debug)]
@@ -29,6 +30,8 @@ pub struct BaseRoles {
     pub system_node: Value,
     /// ARN of the role of Karpenter's nodes.
     pub karpenter_node: Value,
+    /// Its name, which is what an EC2NodeClass takes.
+    pub karpenter_node_name: Value,
 }
 
 /// The control plane, once it is in the graph.
@@ -42,6 +45,18 @@ pub struct ControlPlane {
     pub issuer: String,
     /// The id of the security group that EKS makes.
     pub security_group: Value,
+    /// The cluster's name as text.
+    pub cluster_name: String,
+    /// What must be there before the API server lets us in: our access entries, and where the road leads over them, nodes.
+    pub doors: Vec<Address>,
+}
+
+impl ControlPlane {
+    /// For what is inside it.
+    #[must_use]
+    pub fn home(&self) -> Home {
+        Home { cluster: self.name.clone(), cluster_name: self.cluster_name.clone(), doors: self.doors.clone() }
+    }
 }
 
 /// The roles of pods, which trust the cluster's OIDC provider or the Pod Identity service.

@@ -155,6 +155,14 @@ async fn under_lock(
         let stops = looked.findings.into_iter().filter(Problem::stops).collect();
         return Err(Halt { exit: Exit::Refused, problems: stops });
     }
+    // What is assumed may be planned and approved; to be done it must be seen.
+    let unseen = looked.plan.steps.iter().find(|step| step.assumed && step.action.changes());
+    if let Some(step) = unseen {
+        let title = format!("{} would {}, and the cluster cannot be reached", step.address, step.action.word());
+        let help = "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
+        let problem = Problem::error("cluster-unreachable", title, help).about(&step.address);
+        return Err(Halt::new(Exit::Incomplete, problem));
+    }
     let plan = match &approval.only {
         Some(section) => only(&looked.plan, section)?,
         None => looked.plan.clone(),

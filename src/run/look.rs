@@ -4,15 +4,20 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
+use super::record::{State, recorded};
 use super::{Halt, Record, World};
 use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
 use crate::cost::{Bill, Book, Line, Rates, pack, usage};
-use crate::engine::{Action, Address, Fields, Graph, Owner, Plan, Snapshot, Step, Swept, Value, estimate, read, tally};
+use crate::engine::{
+    Action, Address, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept, UNREACHABLE, Value, estimate,
+    read, tally,
+};
 use crate::guard::{self, Verb};
 use crate::model::{self, Identity};
 use crate::problem::{Exit, Problem};
-use crate::resources::{self, facts};
+use crate::resources::aws::access_entry::{AccessEntry, OPERATOR};
+use crate::resources::{self, facts, k8s};
 use crate::view::report::{Mode, Reads};
 
 /// What a verb wants to know.
@@ -75,7 +80,10 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
         return Ok(Sight { snapshot, ..Sight::default() }.judged(loaded, model::build(&loaded.spec), ask));
     };
     let graph = model::build(&loaded.spec);
-    let sight = sight(world, &loaded.spec, &graph, ask.after_incomplete).await?;
+    let mut sight = sight(world, &loaded.spec, &graph, ask.after_incomplete).await?;
+    if ask.verb == Verb::Apply {
+        assume(world, &loaded.spec, &mut sight.snapshot).await?;
+    }
     let last = match &world.store {
         Some(store) => Record::read_any(store, &loaded.spec.name).await?,
         None => None,
@@ -171,10 +179,12 @@ pub(super) fn kept(spec: &Spec, address: &Address) -> bool {
 async fn sight(world: &World, spec: &Spec, graph: &Graph<Cloud>, after_incomplete: bool) -> Result<Sight, Halt> {
     let owner = owner(spec);
     let began = world.clock.time();
-    let (account, first) = tally::tallied(account(world, spec)).await;
-    account?;
+    let (caller, first) = tally::tallied(account(world, spec)).await;
+    let caller = caller?;
     let sweeps = tally::tallied(read(&world.cloud, resources::KINDS, graph, &owner, after_incomplete));
-    let offers = tally::tallied(facts::read(&world.cloud, spec));
+    let operator = Address::keyed("cluster", AccessEntry::KIND.name, OPERATOR);
+    let caller = graph.get(&operator).map(|_| caller.as_str());
+    let offers = tally::tallied(facts::read(&world.cloud, spec, caller));
     let ((kinds, swept), (offered, asked)) = futures_util::join!(sweeps, offers);
     let unread = offered.unknown.iter().map(|(group, failure)| {
         let title = format!("{group:?} could not be read: {failure}").to_lowercase();
@@ -226,13 +236,36 @@ fn needed(
         .collect()
 }
 
-/// Asks whose credentials these are, before any other call.
-async fn account(world: &World, spec: &Spec) -> Result<(), Halt> {
+/// What is inside a cluster that does not answer is taken from the record of the last apply that ended well. Without one it
+/// stays unknown.
+async fn assume(world: &World, spec: &Spec, snapshot: &mut Snapshot) -> Result<(), Halt> {
+    let silent = |kind: &str, swept: &Swept| match swept {
+        Swept::Unknown(failure) => k8s::inside(kind) && failure.code == UNREACHABLE,
+        Swept::Known(_) | Swept::Assumed(_) => false,
+    };
+    if !snapshot.kinds.iter().any(|(kind, swept)| silent(kind, swept)) {
+        return Ok(());
+    }
+    let record = recorded(world, spec).await?.filter(|record| record.state == State::Done);
+    let Some(record) = record.filter(|record| record.plan.digest() == record.approval) else { return Ok(()) };
+    // What was there after it: all that it wanted.
+    let left: Vec<_> = record.plan.nodes.into_iter().filter(|node| !node.fields.is_empty()).collect();
+    for (kind, swept) in &mut snapshot.kinds {
+        if silent(kind, swept) {
+            *swept = Swept::Assumed(left.iter().filter(|node| node.kind == *kind).cloned().collect());
+        }
+    }
+    snapshot.facts.0.extend(left.iter().flat_map(k8s::remembered));
+    Ok(())
+}
+
+/// Asks whose credentials these are, before any other call; gives the ARN.
+async fn account(world: &World, spec: &Spec) -> Result<String, Halt> {
     let identity = world.cloud.sts.get_caller_identity().send().await;
     let identity = identity.map_err(cloud_failed)?;
     let theirs = identity.account().unwrap_or_default();
     if theirs == spec.account {
-        return Ok(());
+        return Ok(identity.arn().unwrap_or_default().to_owned());
     }
     let title = format!("these credentials belong to account {theirs}, the file says {}", spec.account);
     let help = "use the credentials of that account, or correct `account` in the file";

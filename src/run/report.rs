@@ -67,7 +67,7 @@ fn row(step: &Step) -> Row {
             .collect(),
         needs: step.needs.clone(),
         estimate_secs: usual.as_secs(),
-        assumed: false,
+        assumed: step.assumed,
     }
 }
 

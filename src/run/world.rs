@@ -5,12 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use super::Halt;
+use crate::cloud::helm::{Helm, StandIn};
+use crate::cloud::kubernetes::{Connection, Dial};
 use crate::cloud::{self, Clock, Cloud, Store};
 use crate::config::Spec;
 use crate::problem::{Exit, Problem};
 use crate::sandbox::connector::Sandbox;
+use crate::sandbox::kube::chart;
 use crate::sandbox::{clock, file};
 use crate::view::report::Mode;
+
+/// What stands for Karpenter's chart in the simulated region.
+const STAND_IN: StandIn = StandIn { crds: chart::crds, objects: chart::objects };
 
 /// Where live state is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +50,7 @@ impl World {
     pub fn simulated(sandbox: Sandbox, clock: Clock, spec: &Spec, store: Option<Store>) -> Self {
         let config = cloud::simulated(sandbox.clone(), clock, &spec.account, &spec.region, None);
         let cloud = Cloud::new(&config, &spec.account, &spec.region);
+        let cloud = cloud.reaching(Dial::Sandbox(sandbox.clone()), Helm::StandIn(STAND_IN));
         let store = store.or_else(|| bucket(spec, &cloud));
         Self { cloud, clock, mode: Mode::Sandbox, store, sandbox: Some(sandbox) }
     }
@@ -108,6 +115,12 @@ async fn live(spec: &Spec) -> Result<World, Halt> {
         Halt::new(Exit::Denied, Problem::error("no-credentials", error.to_string(), help))
     })?;
     let cloud = Cloud::new(&config, &spec.account, &spec.region);
+    let connection = Connection {
+        connect: spec.connect,
+        environment: spec.name.clone(),
+        stack: crate::model::Identity::of(spec).stack,
+    };
+    let cloud = cloud.reaching(Dial::Live(connection), Helm::default());
     let store = bucket(spec, &cloud);
     Ok(World { cloud, clock: Clock::Wall, mode: Mode::Live, store, sandbox: None })
 }

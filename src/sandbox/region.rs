@@ -4,8 +4,10 @@ use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, DATE, HeaderValue};
 use http::{Request, Response};
 use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
 use super::aws;
+use super::kube;
 use super::state::{Account, Action, Millis, RegionState, Span, State};
 use super::wire::{self, Answer, Call, Fault};
 
@@ -54,6 +56,14 @@ impl Here<'_> {
         *self.draws += 1;
         let mut rng = fastrand::Rng::with_seed(self.seed ^ self.draws.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         rng.u64(..)
+    }
+
+    /// Sixty-four bits of chance that belong to a name, whatever was drawn before: what happens in a cluster does not move
+    /// what happens in the region.
+    #[must_use]
+    pub fn chance(&self, of: &str) -> u64 {
+        let digest = Sha256::digest(format!("{}/{}/{of}", self.seed, self.account).as_bytes());
+        digest[..8].iter().fold(0, |bits, byte| bits << 8 | u64::from(*byte))
     }
 
     /// A moment between `from` and `to` seconds from now.
@@ -251,13 +261,22 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
     })
 }
 
-/// Lets time pass: every service brings what is due by `here.now` to its end.
+/// Lets time pass: every service brings what is due by `here.now` to its end. What lives in clusters lives between EKS's
+/// own moments.
 pub fn settle(here: &mut Here<'_>) {
+    let now = here.now;
+    while let Some(at) = here.region.eks.next_due().filter(|at| *at < now && !here.region.kube.clusters.is_empty()) {
+        here.now = at;
+        aws::eks::settle(here);
+        kube::controllers::settle(here);
+    }
+    here.now = now;
     aws::eks::settle(here);
     aws::ec2::settle(here);
     aws::elb::settle(here);
     aws::sqs::settle(here);
     aws::kms::settle(here);
+    kube::controllers::settle(here);
 }
 
 /// For operations that the sandbox does not know.

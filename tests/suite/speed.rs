@@ -183,7 +183,7 @@ fn a_plan_makes_these_calls_and_no_others() {
             swept.expect(about.name);
             calls.insert(about.name, (counted.calls, counted.rounds));
         }
-        let (_, counted) = tally::tallied(facts::read(&world.cloud, &loaded.spec)).await;
+        let (_, counted) = tally::tallied(facts::read(&world.cloud, &loaded.spec, None)).await;
         calls.insert("facts", (counted.calls, counted.rounds));
         let calls: Vec<_> = calls.into_iter().map(|(kind, (calls, rounds))| (kind, calls, rounds)).collect();
         assert_eq!(calls, CALLS);

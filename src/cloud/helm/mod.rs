@@ -53,6 +53,12 @@ pub enum Helm {
     StandIn(StandIn),
 }
 
+impl Default for Helm {
+    fn default() -> Self {
+        Self::Binary(Binary::default())
+    }
+}
+
 impl Helm {
     /// The chart's CustomResourceDefinitions, from the checked file.
     ///

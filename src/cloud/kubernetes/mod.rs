@@ -2,6 +2,10 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `dial.rs` | from a cluster's name to a client, one for each endpoint and run |
+//! | `in_process.rs` | a client for a simulated cluster |
+//! | `objects.rs` | reading and writing any object, by server-side apply |
+//! | `errors.rs` | the API server's answers in the engine's few classes |
 //! | `access.rs` | one cluster and how to get in: a client for us, a kubeconfig for children |
 //! | `token.rs` | bearer tokens, signed by us; the exec plugin's answer |
 //! | `live.rs` | a `kube::Client` to a real endpoint: TLS by the cluster's CA, time-outs, `--kubeconfig` |
@@ -10,6 +14,10 @@
 //! | `kubeconfig.rs` | kubeconfig files: made, and merged into one that is there |
 
 mod access;
+mod dial;
+pub mod errors;
+mod in_process;
+pub mod objects;
 pub mod kubeconfig;
 pub mod live;
 pub mod road;
@@ -17,3 +25,6 @@ pub mod token;
 pub mod tunnel;
 
 pub use access::{Access, Connection};
+pub use dial::{Dial, Doors};
+pub use errors::FIELD_CONFLICT;
+pub use objects::{Api, MANAGER, Place};

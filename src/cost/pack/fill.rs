@@ -89,9 +89,11 @@ fn one_size(puzzle: &Puzzle, counts: &[u32], size: usize, order: Order) -> Optio
 fn by_worth(puzzle: &Puzzle, counts: &[u32], sizes: &[usize], tilt: (i64, i64)) -> Option<Vec<Batch>> {
     let mut left = counts.to_vec();
     let orders: Vec<(usize, Vec<usize>)> = sizes.iter().map(|size| (*size, by_share(puzzle, *size))).collect();
-    let total = puzzle.kinds.iter().zip(counts).fold([0; DIMENSIONS], |sum, (kind, count)| {
-        plus(&sum, &kind.need, i64::from(*count))
-    });
+    let total = puzzle
+        .kinds
+        .iter()
+        .zip(counts)
+        .fold([0; DIMENSIONS], |sum, (kind, count)| plus(&sum, &kind.need, i64::from(*count)));
     let part = |need: i64, total: i64| i128::from(need) * 1_000_000_000 / i128::from(total.max(1));
     let worth = |kind: usize| {
         let need = &puzzle.kinds[kind].need;

@@ -62,8 +62,7 @@ fn group(
     let end = nodes.len().min(start + 1 + window);
     let mut tried: Vec<Vec<&Node>> = Vec::new();
     for second in start + 1..end {
-        let thirds: Vec<Option<usize>> =
-            if size == 2 { vec![None] } else { (second + 1..end).map(Some).collect() };
+        let thirds: Vec<Option<usize>> = if size == 2 { vec![None] } else { (second + 1..end).map(Some).collect() };
         for third in thirds {
             let chosen: Vec<usize> = [Some(start), Some(second), third].into_iter().flatten().collect();
             let these: Vec<&Node> = chosen.iter().map(|index| &nodes[*index]).collect();

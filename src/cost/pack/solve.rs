@@ -48,7 +48,8 @@ fn bound(puzzle: &Puzzle, unbound: Vec<super::puzzle::Node>) -> Packing {
             let share = |used: i64, limit: Option<i64>| {
                 limit.map_or(0, |limit| i128::from(used) * i128::from(spent) * weight / i128::from(limit.max(1)))
             };
-            let all = share(offer.vcpu, limits.vcpu) + share(offer.memory_mib, limits.memory_mib) + share(1, limits.nodes);
+            let all =
+                share(offer.vcpu, limits.vcpu) + share(offer.memory_mib, limits.memory_mib) + share(1, limits.nodes);
             i64::try_from(all).unwrap_or(i64::MAX / 4)
         };
         let mut dear: Vec<(usize, Offer)> = puzzle.offers.all.iter().cloned().enumerate().collect();

@@ -43,6 +43,7 @@ fn graph(spec: &Spec) -> Graph<Cloud> {
         cluster: Value::text("cluster-role"),
         system_node: Value::text("system-role"),
         karpenter_node: Value::text("karpenter-role"),
+        karpenter_node_name: Value::text("karpenter-role"),
     };
     let plane = control_plane(&mut graph, spec, &id, &network, &base, None, None);
     let pods = parts::PodRoles {

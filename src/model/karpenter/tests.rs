@@ -53,6 +53,8 @@ fn world(spec: &Spec) -> World {
         name: Value::text("rem-prod"),
         issuer: ISSUER.to_owned(),
         security_group: Value::text("sg-0"),
+        cluster_name: "rem-prod".to_owned(),
+        doors: Vec::new(),
     };
     identity::pod_roles(&mut graph, spec, &id, &plane);
     add(&mut graph, spec, &id, &plane, &base.karpenter_node, &queue);

@@ -9,7 +9,7 @@ use super::eks;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Resource,
-    Scope, Value,
+    Scope, TAG_RESOURCE, Value,
 };
 
 /// One principal's access to the cluster.
@@ -21,7 +21,7 @@ pub struct AccessEntry {
     pub cluster: Value,
     /// The cluster's name, as text.
     pub cluster_name: String,
-    /// ARN of a role or user that exists.
+    /// ARN of a role or user that exists; pending under the name of a fact until that is known.
     pub principal: Value,
     /// What the principal is.
     pub kind: EntryType,
@@ -32,6 +32,12 @@ pub struct AccessEntry {
     /// Free tags.
     pub tags: BTreeMap<String, String>,
 }
+
+/// Third part of the address of the entry for whoever applies, where the file gives nobody the cluster.
+pub const OPERATOR: &str = "operator";
+
+/// The fact that holds the ARN of whoever applies first: from STS when the entry is made, from the entry afterwards.
+pub const CALLER: &str = "caller/principal";
 
 /// What a principal is to EKS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,12 +99,16 @@ impl Resource for AccessEntry {
         Address::keyed("cluster", "access-entry", &self.key)
     }
 
-    fn want(&self, _: &Facts) -> Fields {
+    fn want(&self, facts: &Facts) -> Fields {
+        let principal = match &self.principal {
+            Value::Pending(fact) => facts.first(&[fact]),
+            principal => principal.clone(),
+        };
         let policies = self.policies.iter().map(|(arn, namespaces)| (arn.clone(), scope_value(namespaces)));
         Fields::from([
             ("cluster".to_owned(), self.cluster.clone()),
             ("clusterName".to_owned(), Value::text(&self.cluster_name)),
-            ("principal".to_owned(), self.principal.clone()),
+            ("principal".to_owned(), principal),
             ("type".to_owned(), Value::text(self.kind.as_str())),
             ("groups".to_owned(), Value::texts(&self.groups)),
             ("policies".to_owned(), Value::map(policies)),
@@ -220,6 +230,10 @@ fn live(entry: &sdk::AccessEntry, associated: &[sdk::AssociatedAccessPolicy]) ->
     live.tags = eks::tags(entry.tags().cloned());
     live.names.insert("arn".to_owned(), entry.access_entry_arn().unwrap_or_default().to_owned());
     live.names.insert("principal".to_owned(), principal.to_owned());
+    if live.tags.get(TAG_RESOURCE).is_some_and(|address| address.ends_with(&format!("/{OPERATOR}"))) {
+        // Whoever it was made for keeps it, whoever looks now.
+        live.facts.insert(CALLER.to_owned(), principal.to_owned());
+    }
     // EKS answers with the groups it gives to nodes; nobody can set them.
     let groups = if kind == "STANDARD" { entry.kubernetes_groups() } else { &[] };
     let policies = associated.iter().filter_map(|policy| {

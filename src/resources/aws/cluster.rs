@@ -223,6 +223,7 @@ impl Resource for Cluster {
     }
 
     async fn delete(cloud: &Cloud, _: &Cx, live: &Live) -> Result<(), Failure> {
+        cloud.doors.forget(&live.id);
         // The plan of a destroy shows the protection; here it is only switched off, which is an update of its own.
         let Some(now) = eks::describe(cloud, &live.id).await? else { return Ok(()) };
         if now.deletion_protection() == Some(true) {

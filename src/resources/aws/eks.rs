@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws_sdk_eks::types::Cluster;
-use futures_util::future::{FutureExt as _, join, try_join_all};
+use futures_util::future::{join, try_join_all};
 
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{Change, Class, Cx, Failure, Fields, Live, Read, Scope, TAG_ENVIRONMENT, TAG_STACK, Value};
@@ -27,7 +27,7 @@ type DescribeCluster = aws_sdk_eks::operation::describe_cluster::builders::Descr
 
 /// The same in a sweep: all kinds of EKS ask at once, and share one answer.
 async fn describe_once(cloud: &Cloud, name: &str) -> Read<Option<Cluster>> {
-    cloud.clusters.join(name, || described(cloud.eks.describe_cluster().name(name)).boxed()).await
+    cloud.cluster(name).await
 }
 
 /// The names of all clusters of the account and region.
@@ -41,7 +41,7 @@ pub(super) async fn cluster_names(cloud: &Cloud) -> Read<Vec<String>> {
 }
 
 /// Whether tags say that a thing belongs to this environment's stack.
-pub(super) fn ours(tags: Option<&HashMap<String, String>>, scope: &Scope) -> bool {
+pub(in crate::resources) fn ours(tags: Option<&HashMap<String, String>>, scope: &Scope) -> bool {
     let has = |key: &str, value: &str| tags.and_then(|tags| tags.get(key)).is_some_and(|found| found == value);
     has(TAG_STACK, &scope.stack) && has(TAG_ENVIRONMENT, &scope.environment)
 }
@@ -53,7 +53,7 @@ pub(super) fn wanted_texts<'a>(scope: &'a Scope, field: &str) -> Vec<&'a str> {
 }
 
 /// The clusters of these names, and where none of them is ours, those of ours under any other name.
-pub(super) async fn clusters(cloud: &Cloud, scope: &Scope, names: &[&str]) -> Read<Vec<Cluster>> {
+pub(in crate::resources) async fn clusters(cloud: &Cloud, scope: &Scope, names: &[&str]) -> Read<Vec<Cluster>> {
     let found = try_join_all(names.iter().map(|name| describe_once(cloud, name))).await?;
     let mut found: Vec<_> = found.into_iter().flatten().collect();
     if scope.after_incomplete || !found.iter().any(|cluster| ours(cluster.tags(), scope)) {
@@ -119,7 +119,7 @@ where
 
 /// Marks a live thing that was found by name and does not carry our tags as standing in the place of the wanted one
 /// that `same` recognises.
-pub(super) fn stand_in(live: &mut Live, scope: &Scope, same: impl Fn(&Fields) -> bool) {
+pub(in crate::resources) fn stand_in(live: &mut Live, scope: &Scope, same: impl Fn(&Fields) -> bool) {
     let tagged = live.tags.get(TAG_STACK).is_some_and(|stack| *stack == scope.stack);
     if !tagged {
         live.stands_for = scope.wanted.iter().find(|(_, fields)| same(fields)).map(|(address, _)| address.clone());
@@ -188,12 +188,12 @@ pub(super) fn changed(changes: &[Change], fields: &[&str]) -> bool {
 }
 
 /// The text of a resolved field; empty where there is none.
-pub(super) fn text<'a>(want: &'a Fields, field: &str) -> &'a str {
+pub(in crate::resources) fn text<'a>(want: &'a Fields, field: &str) -> &'a str {
     want.get(field).and_then(Value::as_text).unwrap_or_default()
 }
 
 /// The text of a resolved field, if it is there.
-pub(super) fn some_text(want: &Fields, field: &str) -> Option<String> {
+pub(in crate::resources) fn some_text(want: &Fields, field: &str) -> Option<String> {
     want.get(field)?.as_text().map(str::to_owned)
 }
 
@@ -209,12 +209,12 @@ pub(super) fn entries(want: &Fields, field: &str) -> BTreeMap<String, String> {
 }
 
 /// The id of something inside a cluster: `CLUSTER/REST`. Cluster names have no slash.
-pub(super) fn inside(cluster: &str, rest: &str) -> String {
+pub(in crate::resources) fn inside(cluster: &str, rest: &str) -> String {
     format!("{cluster}/{rest}")
 }
 
 /// The two halves of [`inside`].
-pub(super) fn split(id: &str) -> (&str, &str) {
+pub(in crate::resources) fn split(id: &str) -> (&str, &str) {
     id.split_once('/').unwrap_or((id, ""))
 }
 

@@ -14,6 +14,8 @@
 //! | `cluster-version/V/standardEnd`, `…/extendedEnd` | `YYYY-MM-DD` | same, else the embedded calendar |
 //! | `cluster-versions` | versions on offer, newest first, with spaces between | same |
 //! | `node-release/V/AMITYPE` | AL2023 release for the system nodes | ssm:GetParameter |
+//! | `ami-alias/al2023/default` | the same release as an alias of Karpenter's, `al2023@v20261118` | same |
+//! | `caller/principal` | ARN of who asks, as an access entry takes it | sts:GetCallerIdentity, iam:GetRole |
 //!
 //! A read that fails costs its own group of keys and nothing else: [`FactsRead::unknown`] says which and why.
 
@@ -22,20 +24,27 @@ mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::join4;
+use futures_util::future::join5;
 
 use crate::cloud::{Cloud, failed};
 use crate::config::Spec;
 use crate::config::spec::Zones;
 use crate::engine::{Facts, Failure};
 
+use super::access_entry::CALLER;
 use super::node_group::{ami_type, is_arm, release_fact};
+use crate::resources::k8s::node_class::default_fact;
 
 pub use versions::newer;
 
 /// IAM actions of the reads in this room, for the roles that `bootstrap` makes.
-pub const ACTIONS: &[&str] =
-    &["ec2:DescribeAvailabilityZones", "eks:DescribeAddonVersions", "eks:DescribeClusterVersions", "ssm:GetParameter"];
+pub const ACTIONS: &[&str] = &[
+    "ec2:DescribeAvailabilityZones",
+    "eks:DescribeAddonVersions",
+    "eks:DescribeClusterVersions",
+    "iam:GetRole",
+    "ssm:GetParameter",
+];
 
 /// Zones in which EKS refuses to put a control plane's interfaces. Source: EKS User Guide, "View Amazon EKS networking
 /// requirements for VPC and subnets".
@@ -52,6 +61,8 @@ pub enum Group {
     ClusterVersions,
     /// `node-release/…`
     NodeRelease,
+    /// `caller/…`
+    Caller,
 }
 
 /// What was read, and what could not be.
@@ -73,14 +84,21 @@ pub fn offline(spec: &Spec) -> Facts {
     Facts(facts)
 }
 
-/// Reads all facts, in parallel: four calls and the further pages of the add-on versions.
-pub async fn read(cloud: &Cloud, spec: &Spec) -> FactsRead {
+/// Reads all facts, in parallel: four calls and the further pages of the add-on versions; one more where `caller`, the ARN
+/// of who asks if that is of interest, is the session of a role.
+pub async fn read(cloud: &Cloud, spec: &Spec, caller: Option<&str>) -> FactsRead {
     let version = spec.cluster.version.as_str();
-    let (zones, addons, clusters, release) = join4(
+    let (zones, addons, clusters, release, caller) = join5(
         zones(cloud, &spec.network.zones),
         versions::addons(cloud, version, &spec.addons.keys().map(String::as_str).collect()),
         versions::clusters(cloud),
         release(cloud, version, &spec.system_nodes.instance_type),
+        async {
+            match caller {
+                Some(arn) => Ok(self::caller(cloud, arn).await?.into_iter().collect()),
+                None => Ok(BTreeMap::new()),
+            }
+        },
     )
     .await;
     let mut read = FactsRead { facts: offline(spec), unknown: BTreeMap::new() };
@@ -89,6 +107,7 @@ pub async fn read(cloud: &Cloud, spec: &Spec) -> FactsRead {
         (Group::Addons, addons),
         (Group::ClusterVersions, clusters),
         (Group::NodeRelease, release),
+        (Group::Caller, caller),
     ] {
         match outcome {
             Ok(facts) => read.facts.0.extend(facts),
@@ -101,6 +120,23 @@ pub async fn read(cloud: &Cloud, spec: &Spec) -> FactsRead {
 }
 
 type Found = Result<BTreeMap<String, String>, Failure>;
+
+/// Who asks, as an access entry takes it: the session of a role as the role, whose path only IAM knows. The account's root
+/// can have no entry.
+///
+/// # Errors
+/// If IAM does not say the role's path: without it the entry would be of a role that does not exist.
+pub async fn caller(cloud: &Cloud, arn: &str) -> Result<Option<(String, String)>, Failure> {
+    let principal = match arn.split_once(":assumed-role/") {
+        Some((_, session)) => {
+            let name = session.split('/').next().unwrap_or_default();
+            let answer = cloud.iam.get_role().role_name(name).send().await.map_err(failed("iam:GetRole"))?;
+            answer.role.map(|role| role.arn)
+        }
+        None => Some(arn.to_owned()).filter(|arn| !arn.ends_with(":root")),
+    };
+    Ok(principal.map(|principal| (CALLER.to_owned(), principal)))
+}
 
 async fn zones(cloud: &Cloud, wanted: &Zones) -> Found {
     let filter = |name: &str, value: &str| aws_sdk_ec2::types::Filter::builder().name(name).values(value).build();
@@ -141,7 +177,11 @@ async fn release(cloud: &Cloud, version: &str, instance_type: &str) -> Found {
     let answer = call.send().await.map_err(failed("ssm:GetParameter"))?;
     let release = answer.parameter.and_then(|parameter| parameter.value);
     let release = release.ok_or_else(|| Failure::fatal("ssm:GetParameter", "the parameter has no value"))?;
-    Ok(BTreeMap::from([(release_fact(version, ami_type(instance_type)), release)]))
+    // `1.36.3-20261118`: the date is what the alias is made of (Karpenter, "NodeClasses", amiSelectorTerms).
+    let date = release.rsplit('-').next().filter(|date| date.len() == 8 && date.bytes().all(|c| c.is_ascii_digit()));
+    let alias = date.map(|date| (default_fact("al2023"), format!("al2023@v{date}")));
+    let release = (release_fact(version, ami_type(instance_type)), release);
+    Ok(std::iter::once(release).chain(alias).collect())
 }
 
 #[cfg(test)]

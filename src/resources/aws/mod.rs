@@ -8,7 +8,7 @@ pub mod cluster_security_group;
 mod derived;
 mod ec2_common;
 pub mod eip;
-mod eks;
+pub(in crate::resources) mod eks;
 pub mod event_rule;
 pub mod facts;
 mod iam;
@@ -35,7 +35,7 @@ use crate::cloud::Cloud;
 use crate::engine::{AnyKind, kind};
 
 /// Every AWS kind. Order does not matter; `rank` does.
-pub static KINDS: &[&dyn AnyKind<Cloud>] = &[
+pub const KINDS: &[&dyn AnyKind<Cloud>] = &[
     kind::<access_entry::AccessEntry>(),
     kind::<addon::Addon>(),
     kind::<auto_scaling_group::AutoScalingGroup>(),

@@ -184,7 +184,11 @@ pub(super) fn check(store: &Store, draft: &Draft<'_>, schema: Option<&Json>) -> 
         found.extend(schema::causes(&draft.object, schema));
         // Rules are only asked where the schema holds, as the server asks them.
         if found.is_empty() {
-            let broken = chart::rules(&draft.kind.resource(), &draft.object, draft.old);
+            let resource = draft.kind.resource();
+            let definition =
+                store.get("customresourcedefinitions.apiextensions.k8s.io", &Key::global(resource.as_str()));
+            let version = definition.map(|one| text(one, "/metadata/annotations/sandbox.rem-ci.dev~1rules"));
+            let broken = chart::rules_at(version.unwrap_or_default(), &resource, &draft.object, draft.old);
             found.extend(
                 broken.into_iter().map(|(path, message)| Cause::invalid(path, format!("Invalid value: {message}"))),
             );

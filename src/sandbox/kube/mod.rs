@@ -83,6 +83,8 @@ pub struct Cluster {
     pub store: store::Store,
     /// The version of its API: `1.36`.
     pub version: String,
+    /// What its controllers remember.
+    pub work: controllers::Work,
 }
 
 /// A number that is another whenever any object of any cluster is.

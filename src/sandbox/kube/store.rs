@@ -145,6 +145,13 @@ impl Store {
         known.then(|| told.collect())
     }
 
+    /// All changes after a version, newest first; none when the version is too old to tell.
+    #[must_use]
+    pub fn after(&self, version: u64) -> Option<impl Iterator<Item = &Change>> {
+        let known = version == self.version || (!self.changes.is_empty() && version >= self.first_told());
+        known.then(|| self.changes.iter().rev().take_while(move |change| change.version > version))
+    }
+
     fn first_told(&self) -> u64 {
         self.changes.front().map_or(self.version, |change| change.version.saturating_sub(1))
     }

@@ -136,7 +136,8 @@ fn log(cluster: &Cluster, ask: &Ask<'_>, pod: &Json) -> Result<Reply, Failure> {
     let statuses = pod["status"]["containerStatuses"].as_array().into_iter().flatten();
     let waiting = statuses.into_iter().find(|status| text(status, "/name") == container);
     let waiting = waiting.map(|status| text(status, "/state/waiting/reason")).unwrap_or_default();
-    if !waiting.is_empty() {
+    // Of a container that crashed, the log of its last run is there.
+    if !waiting.is_empty() && waiting != "CrashLoopBackOff" {
         let message = format!("container {container:?} in pod {name:?} is waiting to start: {waiting}");
         return Err(Failure::bad(message));
     }

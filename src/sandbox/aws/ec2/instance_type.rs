@@ -9,14 +9,14 @@ use crate::sandbox::wire::{Answer, Call, Fault};
 
 /// One instance type.
 #[derive(Clone, Debug)]
-pub(super) struct InstanceType {
-    pub(super) name: String,
-    vcpus: u64,
-    memory_mib: u64,
-    pub(super) arm: bool,
-    disk_gb: u64,
-    interfaces: u64,
-    addresses: u64,
+pub(in crate::sandbox) struct InstanceType {
+    pub(in crate::sandbox) name: String,
+    pub(in crate::sandbox) vcpus: u64,
+    pub(in crate::sandbox) memory_mib: u64,
+    pub(in crate::sandbox) arm: bool,
+    pub(in crate::sandbox) disk_gb: u64,
+    pub(in crate::sandbox) interfaces: u64,
+    pub(in crate::sandbox) addresses: u64,
 }
 
 /// Family, MiB per vCPU, Arm, GB of local disk per vCPU.
@@ -75,7 +75,7 @@ const BURSTABLE: &[(&str, u64, u64, bool, u64, u64)] = &[
 ];
 
 /// All types, by name.
-pub(super) fn all() -> Vec<InstanceType> {
+pub(in crate::sandbox) fn all() -> Vec<InstanceType> {
     let regular = FAMILIES.iter().flat_map(|&(family, memory, arm, disk)| {
         SIZES.iter().map(move |&(size, vcpus, interfaces, addresses)| InstanceType {
             name: format!("{family}.{size}"),
@@ -102,7 +102,7 @@ pub(super) fn all() -> Vec<InstanceType> {
 }
 
 /// The type of this name.
-pub(super) fn named(name: &str) -> Option<InstanceType> {
+pub(in crate::sandbox) fn named(name: &str) -> Option<InstanceType> {
     all().into_iter().find(|kind| kind.name == name)
 }
 
@@ -207,7 +207,7 @@ pub(super) fn describe(_here: &mut Here<'_>, call: &Call) -> Answer {
 }
 
 /// Everything is offered everywhere, but `use1-az3` has none of these: its hardware is old.
-pub(super) fn offered(name: &str, zone_id: &str) -> bool {
+pub(in crate::sandbox) fn offered(name: &str, zone_id: &str) -> bool {
     zone_id != "use1-az3" && named(name).is_some()
 }
 

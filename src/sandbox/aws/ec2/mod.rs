@@ -13,7 +13,7 @@ mod endpoint;
 mod endpoint_service;
 pub mod image;
 pub mod instance;
-mod instance_type;
+pub(in crate::sandbox) mod instance_type;
 mod internet_gateway;
 pub mod launch_template;
 mod nat_gateway;
@@ -103,6 +103,20 @@ pub struct State {
     pub departed: BTreeMap<String, Vec<String>>,
     /// The account's quotas.
     pub limits: Limits,
+    /// What EC2 has none of at the moment.
+    pub capacity_gone: Vec<Shortage>,
+}
+
+/// Instances that EC2 cannot start; an empty text means all.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Shortage {
+    /// `m7i.large`
+    pub instance_type: String,
+    /// `us-east-1a`
+    pub zone: String,
+    /// `spot` or `on-demand`
+    pub capacity: String,
 }
 
 /// When a new thing begins to show.
@@ -145,6 +159,8 @@ pub struct Limits {
     pub routes: usize,
     /// Per group and direction.
     pub rules: usize,
+    /// vCPUs of running on-demand instances of the standard families, and of spot ones.
+    pub vcpus: (u64, u64),
 }
 
 impl Default for Limits {
@@ -158,6 +174,7 @@ impl Default for Limits {
             route_tables: 200,
             routes: 50,
             rules: 60,
+            vcpus: (640, 640),
         }
     }
 }

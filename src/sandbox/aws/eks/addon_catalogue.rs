@@ -139,7 +139,7 @@ fn own_keys(name: &str) -> &'static [&'static str] {
 const KEYS: &[&str] = &["affinity", "tolerations", "nodeSelector", "resources", "podAnnotations", "podLabels"];
 
 /// Checks an add-on's `configurationValues` against its schema: JSON or YAML, an object, known keys.
-pub(super) fn check(name: &str, values: &str) -> Result<Json, crate::sandbox::wire::Fault> {
+pub(in crate::sandbox) fn check(name: &str, values: &str) -> Result<Json, crate::sandbox::wire::Fault> {
     if values.trim().is_empty() {
         return Ok(json!({}));
     }

@@ -30,9 +30,12 @@ use serde_json::Value as Json;
 
 pub use access::Entry;
 pub use addon::Addon;
+pub(in crate::sandbox) use addon_catalogue::check as addon_values;
 pub use cluster::Cluster;
+pub(in crate::sandbox) use nodegroup::may_join;
 pub use nodegroup::{Group, Node};
 pub use outside::SubnetInfo;
+
 pub use pod_identity::Association;
 pub use updates::Update;
 pub(in crate::sandbox::aws) use versions::patches;
@@ -108,6 +111,12 @@ impl State {
             _ => return None,
         };
         arn.as_str().map(str::to_owned)
+    }
+
+    /// When something happens by itself next.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Millis> {
+        self.due.iter().map(|event| event.at).min()
     }
 
     /// A cluster's nodes that are ready, with their group.

@@ -311,6 +311,13 @@ pub(super) fn launch(here: &mut Here<'_>, cluster: &str, name: &str) {
     }
 }
 
+/// Whether the kubelet of an instance in a subnet, with a role, reaches the control plane and is let in by it.
+pub(in crate::sandbox) fn may_join(here: &Here<'_>, cluster: &str, subnet: &str, role: &str) -> bool {
+    let Some(of) = here.region.eks.clusters.get(cluster) else { return false };
+    let known = of.body["accessConfig"]["authenticationMode"] == "CONFIG_MAP" || of.entries.contains_key(role);
+    known && outside::reaches_out(here, subnet)
+}
+
 /// What keeps the nodes of a group from becoming ready: no way out of a subnet, no access entry for their role, no CNI.
 fn hindered(here: &Here<'_>, cluster: &str, group: &Group) -> Option<&'static str> {
     let of = here.region.eks.clusters.get(cluster)?;

@@ -86,7 +86,7 @@ pub(super) fn subnets(here: &Here<'_>, ids: &[String]) -> Result<Vec<SubnetInfo>
 
 /// Whether instances of a subnet reach EKS and the image registries: a route through an available NAT gateway or an attached
 /// internet gateway (for instances with a public address only), or interface endpoints in the VPC (which ones is not looked at).
-pub(super) fn reaches_out(here: &Here<'_>, subnet: &str) -> bool {
+pub(in crate::sandbox) fn reaches_out(here: &Here<'_>, subnet: &str) -> bool {
     let state = &here.region.ec2;
     let Some(vpc) = state.subnets.get(subnet).map(|subnet| &subnet.vpc) else { return false };
     let public = state.subnets[subnet].map_public_ip;

@@ -1,0 +1,4 @@
+//! Whole stories in one cluster.
+
+mod lab;
+mod system;
