@@ -7,6 +7,7 @@
 //! | `report.rs` | a [`Looked`] as the views want it |
 //! | `apply.rs` | lock, look again, compare with the approval, apply, verify |
 //! | `destroy.rs` | the same to the end, with the leftover audit |
+//! | `drain/` | what lives in a cluster, before it ends |
 //! | `audit.rs` | what is left behind |
 //! | `record.rs` | what is written down between runs |
 //! | `output.rs` | names and ids that others build upon |
@@ -14,6 +15,7 @@
 mod apply;
 mod audit;
 mod destroy;
+pub mod drain;
 mod look;
 mod output;
 mod record;
@@ -22,7 +24,8 @@ mod world;
 
 pub use apply::{Applied, Approval, apply};
 pub use audit::{AUDIT_ACTIONS, Leftover};
-pub use destroy::{Destroyed, destroy};
+pub use destroy::{Destroyed, destroy, look_before};
+pub use drain::{DRAIN_ACTIONS, Survey, Wishes};
 pub use look::{Look, Looked, look, look_at};
 pub use output::outputs;
 pub use record::{Record, State, recorded};

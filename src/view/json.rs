@@ -313,6 +313,7 @@ struct Apply<'a> {
     steps: Vec<Step<'a>>,
     leftovers: &'a [Left],
     kept: &'a [Left],
+    notes: Vec<&'a str>,
     not_begun: Vec<&'a str>,
     findings: Vec<Finding<'a>>,
 }
@@ -359,6 +360,7 @@ pub fn apply(report: &ApplyReport) -> String {
         steps: steps.collect(),
         leftovers: &report.leftovers,
         kept: &report.kept,
+        notes: report.notes.iter().map(super::Untrusted::raw).collect(),
         not_begun: report.not_begun.iter().map(Address::as_str).collect(),
         findings: report.problems.iter().map(finding).collect(),
     })

@@ -320,6 +320,8 @@ pub struct ApplyReport {
     pub leftovers: Vec<Left>,
     /// Kept on purpose.
     pub kept: Vec<Left>,
+    /// What was done beside the plan: inside the cluster, before it ended.
+    pub notes: Vec<Untrusted>,
     /// Why it was refused or what to do next; empty when done.
     pub problems: Vec<Problem>,
 }

@@ -126,10 +126,12 @@ const ABSENT: &[&str] = &[
     "iam:PutRolePolicy",
 ];
 
-/// For what others or an interrupted run left behind: profiles by Karpenter, holders of a policy, queues by tag.
+/// For what others or an interrupted run left behind: load balancers, profiles by Karpenter, holders of a policy, queues by
+/// tag.
 const LEFT: &[&str] = &[
     "ec2:DeleteNetworkInterface",
     "ec2:DeleteSecurityGroup",
+    "elasticloadbalancing:DescribeTags",
     "iam:DeleteInstanceProfile",
     "iam:GetInstanceProfile",
     "iam:ListEntitiesForPolicy",

@@ -14,6 +14,7 @@
 //! | `cuts.rs` | killed or cut at every single call, then run again |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
+//! | `litter.rs` | what Karpenter, controllers and the CSI driver make for a cluster, put into a region |
 //! | `kube_api.rs` | the simulated Kubernetes API through a real client |
 //! | `late.rs` | listings that lag behind what was made a moment ago |
 //! | `lock.rs` | one run at a time: folder, lease, frozen holders, unlock |
@@ -42,6 +43,7 @@ mod destroy;
 mod fault;
 mod kube_api;
 mod late;
+mod litter;
 mod lock;
 mod money;
 mod moto;

@@ -253,6 +253,7 @@ pub(super) fn applied(failed: bool) -> ApplyReport {
         not_begun: if failed { vec![at("cluster/addon/coredns")] } else { Vec::new() },
         leftovers: Vec::new(),
         kept: vec![Left { noun: "KMS key".into(), id: "1234abcd".into(), why: "onDestroy: keep".into() }],
+        notes: Vec::new(),
         problems: Vec::new(),
     }
 }

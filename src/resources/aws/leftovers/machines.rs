@@ -30,13 +30,25 @@ pub(super) async fn find(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
         Ok([instances, volumes, snapshots, interfaces, groups, templates].concat())
     });
     let found: Vec<Vec<Found>> = futures_util::future::try_join_all(each).await?;
+    Ok(ours(whose, found))
+}
+
+/// Security groups alone.
+pub(super) async fn find_groups(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
+    let asked = questions(whose);
+    let each = asked.iter().map(|filter| groups(cloud, filter));
+    Ok(ours(whose, futures_util::future::try_join_all(each).await?))
+}
+
+/// Those that belong, with the reason.
+fn ours(whose: &Whose, found: Vec<Vec<Found>>) -> Vec<Found> {
     let mut kept: Vec<Found> = Vec::new();
     for mut one in found.into_iter().flatten() {
         let Some(why) = whose.reason(&one.tags) else { continue };
         one.why = why;
         kept.push(one);
     }
-    Ok(kept)
+    kept
 }
 
 /// Something found, still without the reason.
@@ -114,6 +126,6 @@ async fn templates(cloud: &Cloud, filter: &Filter) -> Read<Vec<Found>> {
     let all: Vec<_> = pages.collect::<Result<_, _>>().await.map_err(failed("ec2:DescribeLaunchTemplates"))?;
     let templates =
         all.iter().map(|template| found(Sort::LaunchTemplate, template.launch_template_id(), tag_map(template.tags())));
-    let ours = |one: &Found| one.tags.get(TAG_RESOURCE).is_some_and(|address| Address::parse(address).is_some());
-    Ok(templates.filter(|template| !ours(template)).collect())
+    let planned = |one: &Found| one.tags.get(TAG_RESOURCE).is_some_and(|address| Address::parse(address).is_some());
+    Ok(templates.filter(|template| !planned(template)).collect())
 }
