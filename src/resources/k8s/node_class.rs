@@ -64,7 +64,6 @@ const SHAPE: Shape = Shape {
     api: API,
     pieces: &[
         Piece::text("role", "/spec/role"),
-        Piece::text("instanceProfile", "/spec/instanceProfile"),
         Piece::text("amiSelectorTerms", "/spec/amiSelectorTerms"),
         Piece::text("amiFamily", "/spec/amiFamily"),
         Piece::text("subnetSelectorTerms", "/spec/subnetSelectorTerms"),
@@ -137,7 +136,6 @@ impl Resource for NodeClass {
             object::CLUSTER_NAME,
             object::NAME,
             Field::rolls("role", "Name of the nodes' role; Karpenter makes the instance profile"),
-            Field::rolls("instanceProfile", "A ready-made profile instead of a role; never wanted"),
             Field::rolls("amiSelectorTerms", "The image; an alias is pinned at creation and moves when the file says so"),
             Field::rolls("amiFamily", "How nodes are set up, where no alias says it"),
             Field::rolls("subnetSelectorTerms", "Subnets, by id"),

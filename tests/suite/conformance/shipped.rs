@@ -23,6 +23,7 @@ use crate::fault::failures;
 const STAYS: &[(&str, &str, &str)] = &[
     ("addon", "version", "`default`: what runs is a choice that stays"),
     ("subnet", "zone", "zones by number: what was chosen stays"),
+    ("node-class", "amiSelectorTerms", "`default`: what was chosen stays"),
     ("access-entry", "groups", "EKS takes none for a node's entry"),
     ("access-entry", "policies", "EKS takes none for a node's entry"),
 ];
