@@ -22,6 +22,7 @@
 //! | `moved.rs` | another owner, account or region in the file of what runs |
 //! | `moto.rs` | the kinds against a simulator that is not ours |
 //! | `opening.rs` | `connect: runner-cidr`, killed anywhere |
+//! | `objects.rs` | inside the cluster: other managers, renamed pools, an endpoint that does not answer |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
@@ -50,6 +51,7 @@ mod money;
 mod moto;
 mod moved;
 mod opening;
+mod objects;
 mod reads;
 mod signals;
 mod speed;
