@@ -47,6 +47,17 @@ const CODES: &[(&str, &str)] = &[
         "The kubeconfig cannot be written. A file that is there is replaced only if it is a regular one; --merge replaces entries that rem-ci \
          made and refuses to touch those of others that have the same name.",
     ),
+    (
+        "chart-unsigned",
+        "The chart's manifest does not bear the keyless signature of Karpenter's release workflow for this version, or cosign is not there \
+         to check it. A mirror's chart is checked against the signature that Karpenter publishes, by digest; a local file must be the very \
+         file that Karpenter published.",
+    ),
+    (
+        "pin",
+        "`rem-ci pin` changes one line of the environment's text. Where the place cannot be told, or the file cannot be written, it says what to \
+         write by hand.",
+    ),
     ("no-output", "An output has a value only once the resource behind it exists."),
     ("unknown-word", "`rem-ci explain` knows codes and kinds of resources; without a word it lists all."),
 ];
