@@ -52,6 +52,17 @@ const CODES: &[(&str, &str)] = &[
         "no-such-pod",
         "`rem-ci diagnose ENV NAMESPACE/POD` looks at a pod that is in the cluster; without a namespace it is `default`.",
     ),
+    (
+        "chart-unsigned",
+        "The chart's manifest does not bear the keyless signature of Karpenter's release workflow for this version, or cosign is not there \
+         to check it. A mirror's chart is checked against the signature that Karpenter publishes, by digest; a local file must be the very \
+         file that Karpenter published.",
+    ),
+    (
+        "pin",
+        "`rem-ci pin` changes one line of the environment's text. Where the place cannot be told, or the file cannot be written, it says what to \
+         write by hand.",
+    ),
     ("no-output", "An output has a value only once the resource behind it exists."),
     ("unknown-word", "`rem-ci explain` knows codes and kinds of resources; without a word it lists all."),
 ];

@@ -15,6 +15,7 @@ mod files;
 mod graph;
 mod kubeconfig;
 mod output;
+mod pin;
 mod plan;
 mod progress;
 mod sandbox;
@@ -91,6 +92,8 @@ enum Verb {
     Graph(graph::Args),
     /// Write a kubeconfig for an environment's cluster
     Kubeconfig(kubeconfig::Args),
+    /// Pin Karpenter's chart: check its signature, write its digest into the file
+    Pin(pin::Args),
     /// Print a token for an environment's cluster, as kubectl's exec plugins do
     Token(token::Args),
     /// Take the lock away from a run that is dead
@@ -123,7 +126,7 @@ pub fn main() -> ExitCode {
     let say = Say::new(&cli.common);
     let source = cli.common.source();
     // In the sandbox time is virtual: the clock jumps to the next thing that is due.
-    let paused = matches!(source, Source::Sandbox(_)) && !matches!(cli.verb, Verb::Sandbox(_));
+    let paused = matches!(source, Source::Sandbox(_)) && !matches!(cli.verb, Verb::Sandbox(_) | Verb::Pin(_));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(paused).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -162,6 +165,7 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),
         Verb::Kubeconfig(args) => kubeconfig::run(common, args, say).await,
+        Verb::Pin(args) => pin::run(args, say).await,
         Verb::Token(args) => token::run(common, args, say).await,
         Verb::Unlock(args) => unlock::run(common, args, say).await,
         Verb::Sandbox(verb) => sandbox::run(common, verb, say).await,

@@ -19,6 +19,7 @@ pub mod files;
 mod import;
 mod load;
 mod node;
+pub mod pin;
 mod schema;
 pub mod spec;
 mod text;

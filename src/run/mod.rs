@@ -10,6 +10,7 @@
 //! | `drain/` | what lives in a cluster, before it ends |
 //! | `opening.rs` | `connect: runner-cidr`: what it may open, and that it closes |
 //! | `audit.rs` | what is left behind |
+//! | `tools.rs` | what a live apply must have before it begins |
 //! | `record.rs` | what is written down between runs |
 //! | `output.rs` | names and ids that others build upon |
 
@@ -22,6 +23,7 @@ mod opening;
 mod output;
 mod record;
 mod report;
+mod tools;
 mod world;
 
 pub use apply::{Applied, Approval, apply};
@@ -111,6 +113,16 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "leftover",
         "The leftover audit after a destroy found something that carries the environment's tags and was not kept on purpose.",
+    ),
+    (
+        "chart-not-pinned",
+        "A live apply installs Karpenter's chart only by its digest: a tag can be moved, and a mirror can serve anything. `rem-ci pin ENV` \
+         resolves the version, has cosign check the signature, and writes `karpenter.chartDigest`.",
+    ),
+    (
+        "tool-missing",
+        "A program that this apply needs is not on PATH: `helm` installs Karpenter's chart, `session-manager-plugin` carries the tunnel of \
+         `connect: ssm`. They are looked for in absolute folders of PATH only.",
     ),
     (
         "endpoint-left-open",
