@@ -108,8 +108,7 @@ pub fn base_roles(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity) -> parts
         })
     };
     let system = node("identity", "system-node", "system-node", format!("System nodes of the cluster {cluster}."));
-    let karpenter =
-        node("karpenter", "node", "karpenter-node", format!("Karpenter's nodes of the cluster {cluster}."));
+    let karpenter = node("karpenter", "node", "karpenter-node", format!("Karpenter's nodes of the cluster {cluster}."));
     parts::BaseRoles {
         cluster: control_plane.attr("arn"),
         system_node: system.attr("arn"),

@@ -159,7 +159,8 @@ async fn under_lock(
     let unseen = looked.plan.steps.iter().find(|step| step.assumed && step.action.changes());
     if let Some(step) = unseen {
         let title = format!("{} would {}, and the cluster cannot be reached", step.address, step.action.word());
-        let help = "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
+        let help =
+            "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
         let problem = Problem::error("cluster-unreachable", title, help).about(&step.address);
         return Err(Halt::new(Exit::Incomplete, problem));
     }

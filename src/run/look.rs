@@ -10,8 +10,8 @@ use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
 use crate::cost::{Bill, Book, Line, Rates, pack, usage};
 use crate::engine::{
-    Action, Address, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept, UNREACHABLE, Value, estimate, read,
-    tally,
+    Action, Address, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept, UNREACHABLE, Value, estimate,
+    read, tally,
 };
 use crate::guard::{self, Verb};
 use crate::model::{self, Identity};

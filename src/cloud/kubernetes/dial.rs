@@ -119,6 +119,9 @@ impl Cloud {
     }
 
     async fn way(&self, cluster: &Cluster, name: &str, endpoint: &str) -> Read<Access> {
+        if let Some(opening) = &self.opening {
+            opening.open().await?;
+        }
         let bad = |why: String| Failure::fatal("kubernetes", format!("{endpoint}: {why}"));
         let connection = match &self.dial {
             Dial::Nowhere => {

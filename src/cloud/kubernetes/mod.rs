@@ -11,15 +11,17 @@
 //! | `live.rs` | a `kube::Client` to a real endpoint: TLS by the cluster's CA, time-outs, `--kubeconfig` |
 //! | `road.rs` | how its bytes get there: directly, by a proxy, through a tunnel |
 //! | `tunnel.rs` | `connect: ssm`: the tunnel over a system node |
+//! | `opening.rs` | `connect: runner-cidr`: the endpoint opened for a while, and closed whatever happens |
 //! | `kubeconfig.rs` | kubeconfig files: made, and merged into one that is there |
 
 mod access;
 mod dial;
 pub mod errors;
 mod in_process;
-pub mod objects;
 pub mod kubeconfig;
 pub mod live;
+pub mod objects;
+pub mod opening;
 pub mod road;
 pub mod token;
 pub mod tunnel;

@@ -36,12 +36,21 @@ fn head(host: &str, target: &str) -> String {
 
 #[test]
 fn the_lines_are_in_their_documented_order() {
-    let lines = exports("127.0.0.1:4566".parse().unwrap(), "210987654321", "eu-west-1");
+    let config = std::path::Path::new("/tmp/it's here/config");
+    let lines = exports("127.0.0.1:4566".parse().unwrap(), "210987654321", "eu-west-1", config);
     let names: Vec<&str> = lines.iter().map(|line| line["export ".len()..].split('=').next().unwrap()).collect();
-    let want = ["AWS_ENDPOINT_URL", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN", "AWS_SECRET_ACCESS_KEY"];
+    let want = [
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SESSION_TOKEN",
+        "AWS_SECRET_ACCESS_KEY",
+        "KUBECONFIG",
+    ];
     assert_eq!(names, want);
     assert_eq!(lines[0], "export AWS_ENDPOINT_URL=http://127.0.0.1:4566");
     assert_eq!(lines[2], "export AWS_ACCESS_KEY_ID=AKIA210987654321SAND");
+    assert_eq!(lines[5], r"export KUBECONFIG='/tmp/it'\''s here/config'");
 }
 
 #[tokio::test]
