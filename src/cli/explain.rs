@@ -22,6 +22,7 @@ pub fn codes() -> Vec<(&'static str, String)> {
     let guards = guard::GUARDS.iter().flat_map(|guard| guard.codes);
     let rest = guards.chain(run::CODES).chain(run::drain::CODES).chain(verify::codes()).chain(CODES);
     all.extend(rest.map(|(code, text)| (*code, (*text).to_owned())));
+    all.extend(verify::diagnose::codes().iter().map(|doc| (doc.code, format!("{}\n\n{}", doc.why, doc.help))));
     all.sort();
     all
 }
@@ -46,6 +47,10 @@ const CODES: &[(&str, &str)] = &[
         "kubeconfig",
         "The kubeconfig cannot be written. A file that is there is replaced only if it is a regular one; --merge replaces entries that rem-ci \
          made and refuses to touch those of others that have the same name.",
+    ),
+    (
+        "no-such-pod",
+        "`rem-ci diagnose ENV NAMESPACE/POD` looks at a pod that is in the cluster; without a namespace it is `default`.",
     ),
     ("no-output", "An output has a value only once the resource behind it exists."),
     ("unknown-word", "`rem-ci explain` knows codes and kinds of resources; without a word it lists all."),

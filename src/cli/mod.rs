@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod cost;
 mod destroy;
+mod diagnose;
 mod drift;
 mod explain;
 mod files;
@@ -18,6 +19,7 @@ mod plan;
 mod progress;
 mod sandbox;
 mod say;
+mod status;
 mod token;
 mod unlock;
 mod verify;
@@ -71,6 +73,10 @@ enum Verb {
     Apply(apply::Args),
     /// Prove that what was applied works
     Verify(verify::Args),
+    /// Show how an environment is right now: nodes, pools, what waits, what it costs
+    Status(status::Args),
+    /// Say why something does not work, the likeliest cause first
+    Diagnose(diagnose::Args),
     /// End an environment
     Destroy(destroy::Args),
     /// Show what moved without us since the last apply
@@ -147,6 +153,8 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Plan(args) => plan::run(common, args, say).await,
         Verb::Apply(args) => apply::run(common, args, say).await,
         Verb::Verify(args) => verify::run(common, args, say).await,
+        Verb::Status(args) => status::run(common, args, say).await,
+        Verb::Diagnose(args) => diagnose::run(common, args, say).await,
         Verb::Destroy(args) => destroy::run(common, args, say).await,
         Verb::Drift(args) => drift::run(common, args, say).await,
         Verb::Cost(args) => cost::run(common, args, say).await,

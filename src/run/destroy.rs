@@ -4,7 +4,7 @@ use super::apply::{Applied, Approval, execute, exit_of, lock, nonce, stamp};
 use super::audit::{Leftover, audit};
 use super::drain::{Drain, Drained, Survey, Wishes, survey};
 use super::record::{Record, State, recorded};
-use super::{Halt, Look, Looked, World, look};
+use super::{Halt, Look, Looked, World, look, opening};
 use crate::cloud::{Lock, lock_key};
 use crate::config::Loaded;
 use crate::engine::{Action, Change, Class, Cx, Event, Gate as _, Outcome, Ready, Stop, Value};
@@ -78,7 +78,8 @@ pub async fn destroy(
         return Err(Halt::new(Exit::PlanChanged, problem));
     }
     let lock = lock(world, &looked, "destroy", approval.no_lock).await?;
-    let ended = Box::pin(under_lock(world, &lock, looked, &survey, wishes, sink, stop)).await;
+    let work = under_lock(world, &lock, looked, &survey, wishes, sink, stop);
+    let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
     let _ = lock.release().await;
     world.close()?;
     if let (Ok(destroyed), Some(store)) = (&ended, &world.store)

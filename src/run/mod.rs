@@ -8,6 +8,7 @@
 //! | `apply.rs` | lock, look again, compare with the approval, apply, verify |
 //! | `destroy.rs` | the same to the end, with the leftover audit |
 //! | `drain/` | what lives in a cluster, before it ends |
+//! | `opening.rs` | `connect: runner-cidr`: what it may open, and that it closes |
 //! | `audit.rs` | what is left behind |
 //! | `record.rs` | what is written down between runs |
 //! | `output.rs` | names and ids that others build upon |
@@ -17,6 +18,7 @@ mod audit;
 mod destroy;
 pub mod drain;
 mod look;
+mod opening;
 mod output;
 mod record;
 mod report;
@@ -109,6 +111,11 @@ pub const CODES: &[(&str, &str)] = &[
     (
         "leftover",
         "The leftover audit after a destroy found something that carries the environment's tags and was not kept on purpose.",
+    ),
+    (
+        "endpoint-left-open",
+        "With `connect: runner-cidr` the run opened the cluster's endpoint to its own address and could not close it again. A one-time \
+         schedule of EventBridge Scheduler closes it within the hour, and so does the next run of any verb.",
     ),
     ("unverified", "Everything was applied, but a check of the verification failed; its help says what to do."),
 ];

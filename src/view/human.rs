@@ -2,12 +2,14 @@
 //! eye is when the text has scrolled by.
 
 mod after;
+mod health;
 mod money;
 
 use std::fmt::Write as _;
 
 pub(super) use after::ratio;
 pub use after::{apply, drift, output_value, outputs, verify};
+pub use health::{diagnose, status};
 pub use money::cost;
 
 use super::errors::{paint, painted};

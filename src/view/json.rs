@@ -3,6 +3,8 @@
 //! Money and quantities are decimal strings, unrounded; `null` is unpriced or unbounded. Values are the canonical JSON of
 //! the plan: references as `{"ref", "attr"}`, what is not known yet as `{"pending"}`.
 
+mod health;
+
 use serde::Serialize;
 use serde_json::Value as Json;
 
@@ -13,6 +15,8 @@ use super::text::json_safe;
 use crate::cost::{Bill, LineClass};
 use crate::engine::{Address, Value};
 use crate::problem::Problem;
+
+pub use health::{diagnose, status};
 
 #[derive(Serialize)]
 struct Plans<'a> {

@@ -4,11 +4,13 @@
 //! that would be too long loses detail first, and never a closing fence or tag.
 
 mod after;
+mod health;
 mod size;
 
 use std::fmt::Write as _;
 
 pub use after::{apply_summary, drift_issue, outputs, verify_summary};
+pub use health::{diagnose, status};
 pub use size::fit;
 
 use super::diagram::Topology;

@@ -98,6 +98,16 @@ pub(super) fn findings(report: &PlanReport) -> Vec<&Problem> {
     open
 }
 
+/// `90 s`, `4 min`, `3 h`, `2 d`: how old something is.
+pub(super) fn age(seconds: i64) -> String {
+    match seconds.max(0) {
+        seconds @ 0..=119 => format!("{seconds} s"),
+        seconds @ 120..=7199 => format!("{} min", seconds / 60),
+        seconds @ 7200..=172_799 => format!("{} h", seconds / 3600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
 /// `error`, `widens`, `warning`, `note`.
 pub(super) const fn severity(severity: Severity) -> &'static str {
     match severity {

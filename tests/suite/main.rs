@@ -21,6 +21,7 @@
 //! | `money.rs` | fixed monthly cost, to the cent |
 //! | `moved.rs` | another owner, account or region in the file of what runs |
 //! | `moto.rs` | the kinds against a simulator that is not ours |
+//! | `opening.rs` | `connect: runner-cidr`, killed anywhere |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
@@ -48,6 +49,7 @@ mod lock;
 mod money;
 mod moto;
 mod moved;
+mod opening;
 mod reads;
 mod signals;
 mod speed;
