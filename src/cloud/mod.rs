@@ -9,6 +9,7 @@ mod errors;
 mod flights;
 mod guarding;
 mod lock;
+pub mod prices;
 mod store;
 
 pub use clients::{Cloud, partition};

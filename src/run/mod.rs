@@ -7,12 +7,14 @@
 //! | `report.rs` | a [`Looked`] as the views want it |
 //! | `apply.rs` | lock, look again, compare with the approval, apply, verify |
 //! | `destroy.rs` | the same to the end, with the leftover audit |
+//! | `base.rs` | a bill against the base branch's |
 //! | `audit.rs` | what is left behind |
 //! | `record.rs` | what is written down between runs |
 //! | `output.rs` | names and ids that others build upon |
 
 mod apply;
 mod audit;
+mod base;
 mod destroy;
 mod look;
 mod output;
@@ -21,6 +23,7 @@ mod report;
 mod world;
 
 pub use apply::{Applied, Approval, apply};
+pub use base::against;
 pub use audit::{AUDIT_ACTIONS, Leftover};
 pub use destroy::{Destroyed, destroy};
 pub use look::{Look, Looked, look, look_at};
@@ -75,6 +78,11 @@ pub const CODES: &[(&str, &str)] = &[
         "wrong-account",
         "The credentials belong to another AWS account than the environment file names. Nothing was read or changed. The `account` in the \
          file is a guard: use the credentials of that account, or correct the file.",
+    ),
+    (
+        "price-table",
+        "prices/ec2-REGION.json, which `rem-ci prices refresh` writes, is no price table of that region. The table that came with the program is \
+         used instead.",
     ),
     ("sandbox-file", "The sandbox file cannot be opened: another process has it, or it is not one of rem-ci's."),
     (

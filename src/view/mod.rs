@@ -15,6 +15,8 @@
 //! | `markdown.rs`, `markdown/` | comment and job summary |
 //! | `json.rs` | the versioned formats |
 //! | `csv.rs` | cost lines for spreadsheets |
+//! | `tables.rs` | which price tables there are |
+//! | `pools.rs` | node pools: which nodes, how full; groups and bars |
 //! | `errors.rs` | problems with a snippet |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
@@ -29,14 +31,17 @@ pub mod json;
 pub mod markdown;
 pub mod number;
 pub mod out;
+mod pools;
 pub mod progress;
 pub mod report;
+pub mod tables;
 pub mod text;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
+pub use pools::By;
 pub use fields::{field_rows, field_rows_of, leaf};
 pub use text::Untrusted;
 
