@@ -17,6 +17,8 @@ mod kubeconfig;
 mod output;
 mod pin;
 mod plan;
+mod priced;
+mod prices;
 mod progress;
 mod sandbox;
 mod say;
@@ -84,6 +86,9 @@ enum Verb {
     Drift(drift::Args),
     /// Show what environments cost a month
     Cost(cost::Args),
+    /// Price tables: refresh, show
+    #[command(subcommand)]
+    Prices(prices::Verb),
     /// Check environment files
     Check(check::Args),
     /// Print names and ids that others build upon
@@ -124,6 +129,10 @@ pub fn main() -> ExitCode {
         }
     };
     let say = Say::new(&cli.common);
+    if cli.common.csv() && !matches!(cli.verb, Verb::Cost(_)) {
+        Say::trouble("`--format csv` is for `cost` alone");
+        return Exit::Usage.into();
+    }
     let source = cli.common.source();
     // In the sandbox time is virtual: the clock jumps to the next thing that is due.
     let paused = matches!(source, Source::Sandbox(_)) && !matches!(cli.verb, Verb::Sandbox(_) | Verb::Pin(_));
@@ -161,6 +170,7 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Destroy(args) => destroy::run(common, args, say).await,
         Verb::Drift(args) => drift::run(common, args, say).await,
         Verb::Cost(args) => cost::run(common, args, say).await,
+        Verb::Prices(verb) => prices::run(common, verb, say).await,
         Verb::Check(args) => Ok(check::run(args, say)),
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),

@@ -192,7 +192,8 @@ impl Run<'_> {
             let left = self.made(pool).await?;
             let waited = self.clock.time().duration_since(began).unwrap_or_default();
             if left.is_empty() {
-                let word = if asked.is_empty() { "a node that was there took it" } else { "the node made for it is gone" };
+                let word =
+                    if asked.is_empty() { "a node that was there took it" } else { "the node made for it is gone" };
                 evidence.push(format!("{word}, {} s after the pod", waited.as_secs()));
                 return Ok(true);
             }
@@ -266,7 +267,12 @@ impl Run<'_> {
                     return Ok(true);
                 }
                 Some(queue) if waited > MESSAGE => {
-                    let left = format!("{} wait, {} are being handled after {} s", queue.waiting, queue.in_flight, waited.as_secs());
+                    let left = format!(
+                        "{} wait, {} are being handled after {} s",
+                        queue.waiting,
+                        queue.in_flight,
+                        waited.as_secs()
+                    );
                     evidence.push(left);
                     return Ok(false);
                 }
