@@ -1,7 +1,7 @@
 //! Lock, look again, compare with the approval, apply, write down.
 
 use super::record::{Record, State, recorded};
-use super::{Halt, Look, Looked, World, look, opening};
+use super::{Halt, Look, Looked, World, look, opening, tools};
 use crate::cloud::{Holder, Lock, Refusal};
 use crate::config::Loaded;
 use crate::engine::{self, Canonical, Class, Event, Failure, Gate as _, Outcome, Plan, Setting, Stop};
@@ -165,6 +165,7 @@ async fn under_lock(
         let problem = Problem::error("cluster-unreachable", title, help).about(&step.address);
         return Err(Halt::new(Exit::Incomplete, problem));
     }
+    tools::check(world, &looked)?;
     let plan = match &approval.only {
         Some(section) => only(&looked.plan, section)?,
         None => looked.plan.clone(),

@@ -24,6 +24,7 @@ const STAYS: &[(&str, &str, &str)] = &[
     ("addon", "version", "`default`: what runs is a choice that stays"),
     ("subnet", "zone", "zones by number: what was chosen stays"),
     ("cluster", "serviceCidr", "the range that EKS chose stays"),
+    ("node-class", "amiSelectorTerms", "`default`: what was chosen stays"),
     ("access-entry", "groups", "EKS takes none for a node's entry"),
     ("access-entry", "policies", "EKS takes none for a node's entry"),
 ];
