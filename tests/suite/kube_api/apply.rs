@@ -184,12 +184,14 @@ fn who_writes_may_say_who_owns_what() {
         let region = region();
         define(&region).await;
         let widgets = widgets(&region);
-        let post = kube::api::PostParams { field_manager: Some("kubectl-client-side-apply".into()), ..Default::default() };
+        let post =
+            kube::api::PostParams { field_manager: Some("kubectl-client-side-apply".into()), ..Default::default() };
         let made = widgets.create(&post, &object(widget(json!({ "size": 1 })))).await.expect("made");
         let mut entries = serde_json::to_value(made.metadata.managed_fields).expect("JSON");
         entries[0]["manager"] = json!("kubectl");
         entries[0]["operation"] = json!("Apply");
-        let patch = serde_json::from_value(json!([{ "op": "replace", "path": "/metadata/managedFields", "value": entries }]));
+        let patch =
+            serde_json::from_value(json!([{ "op": "replace", "path": "/metadata/managedFields", "value": entries }]));
         let patch: Patch<Json> = Patch::Json(patch.expect("a patch"));
         let after = widgets.patch("one", &PatchParams::default(), &patch).await.expect("patched");
         assert_eq!(owners(&after, "/f:spec/f:size"), ["kubectl"]);
