@@ -6,6 +6,7 @@ use super::counting::Counting;
 use super::flights::Flights;
 use super::guarding::Guarding;
 use super::helm::Helm;
+use super::kubernetes::opening::Opening;
 use super::kubernetes::token::Signer;
 use super::kubernetes::{Dial, Doors};
 use super::telling::Telling;
@@ -44,12 +45,16 @@ pub struct Cloud {
     pub ssm: aws_sdk_ssm::Client,
     /// S3: the state bucket.
     pub s3: aws_sdk_s3::Client,
+    /// EventBridge Scheduler: what closes an endpoint without us.
+    pub scheduler: aws_sdk_scheduler::Client,
     /// Signs tokens for clusters.
     pub signer: Signer,
     /// Installs charts.
     pub helm: Helm,
     /// What the caller named with `--kubeconfig`: it takes the place of endpoint, CA and token from EKS.
     pub kubeconfig: Option<std::path::PathBuf>,
+    /// `connect: runner-cidr`: opens the endpoint to this machine.
+    pub opening: Option<Opening>,
     /// DescribeCluster, by name: every kind inside a cluster asks whose it is.
     pub clusters: Flights<Read<Option<aws_sdk_eks::types::Cluster>>>,
     /// The clusters of an environment, by the names wanted: every kind inside a cluster asks which it is.
@@ -96,6 +101,8 @@ impl Cloud {
             elbv2: client!(aws_sdk_elasticloadbalancingv2, config),
             ssm: client!(aws_sdk_ssm, config),
             s3: client!(aws_sdk_s3, config),
+            scheduler: client!(aws_sdk_scheduler, config),
+            opening: None,
             signer: Signer::new(config, region),
             helm: Helm::default(),
             kubeconfig: None,

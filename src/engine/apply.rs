@@ -115,6 +115,15 @@ impl Outcome {
         self.skipped.is_empty() && !self.interrupted && self.reports.iter().all(|report| report.error.is_none())
     }
 
+    /// The same run, begun so much earlier: something else was done before it.
+    pub fn shift(&mut self, before: Duration) {
+        for report in &mut self.reports {
+            report.start += before;
+            report.end += before;
+        }
+        self.took += before;
+    }
+
     /// The sum along the critical path.
     #[must_use]
     pub fn critical(&self) -> Duration {

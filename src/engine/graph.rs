@@ -125,14 +125,8 @@ impl<W: 'static> Graph<W> {
         let index = self.nodes.len();
         let twin = self.by_address.insert(address.clone(), index);
         assert!(twin.is_none(), "two resources at {address}");
-        let node = Node {
-            address: address.clone(),
-            kind: kind::<K>(),
-            needs,
-            leans,
-            formerly,
-            instance: Box::new(instance),
-        };
+        let node =
+            Node { address: address.clone(), kind: kind::<K>(), needs, leans, formerly, instance: Box::new(instance) };
         self.nodes.push(node);
         Ref { address, kind: PhantomData }
     }

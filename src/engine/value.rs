@@ -254,7 +254,8 @@ impl Value {
         use serde_json::Value as Json;
         let part = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
         let fields = json.as_object().map_or(0, serde_json::Map::len);
-        if let (Some(node), Some(attr), 2) = (part("ref").and_then(|text| Address::parse(&text)), part("attr"), fields) {
+        if let (Some(node), Some(attr), 2) = (part("ref").and_then(|text| Address::parse(&text)), part("attr"), fields)
+        {
             return Self::Ref { node, attr };
         }
         if let (Some(fact), 1) = (part("pending"), fields) {

@@ -37,8 +37,14 @@ fn check(case: &Case<'_>) -> Vec<Problem> {
             "kms-key" => ("delete-kms-key", "the key of the cluster's Secrets"),
             "log-group" => ("delete-log-group", "the control plane's logs"),
             "node-pool" if stateful(step) => {
-                let title = format!("{} nodes that are meant to stay would be drained ({})", nodes(step), step.action.word());
-                return Some(acknowledgeable("delete-stateful-pool", step, title, "keep the pool, or move what runs on it"));
+                let title =
+                    format!("{} nodes that are meant to stay would be drained ({})", nodes(step), step.action.word());
+                return Some(acknowledgeable(
+                    "delete-stateful-pool",
+                    step,
+                    title,
+                    "keep the pool, or move what runs on it",
+                ));
             }
             _ => return None,
         };

@@ -49,7 +49,8 @@ fn check(case: &Case<'_>) -> Vec<Problem> {
     let silent = case.plan.sorted.unknown.values().find(|failure| failure.code == UNREACHABLE);
     findings.extend(silent.map(|failure| {
         let title = format!("the cluster cannot be reached: {}", failure.message);
-        let help = "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
+        let help =
+            "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
         Problem::error("cluster-unreachable", title, help)
     }));
     if !case.plan.sorted.assumed.is_empty() {

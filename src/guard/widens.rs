@@ -69,7 +69,8 @@ fn check(case: &Case<'_>) -> Vec<Problem> {
         if step.address.as_str() == "cluster/access-entry/operator" && step.action == Action::Create {
             let who = step.want.as_ref().and_then(|want| want.get("principal")).map_or_else(String::new, shown);
             findings.push(Problem {
-                help: "name `roles.apply`, or somebody in `cluster.access`, and whoever applies gets nothing".to_owned(),
+                help: "name `roles.apply`, or somebody in `cluster.access`, and whoever applies gets nothing"
+                    .to_owned(),
                 ..widens(step, format!("whoever applies is let in as an administrator: {who}"))
             });
             continue;

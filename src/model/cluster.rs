@@ -177,12 +177,8 @@ fn access(
         add(&format!("user-{name}"), principal, EntryType::Standard, access.groups.clone(), policies(access, id));
         named.push(&access.principal);
     }
-    let admin = Access {
-        principal: String::new(),
-        policy: Some(ADMIN.to_owned()),
-        namespaces: Vec::new(),
-        groups: Vec::new(),
-    };
+    let admin =
+        Access { principal: String::new(), policy: Some(ADMIN.to_owned()), namespaces: Vec::new(), groups: Vec::new() };
     let roles = &spec.roles;
     for (key, role, is_admin) in
         [("apply", &roles.apply, true), ("destroy", &roles.destroy, true), ("plan", &roles.plan, false)]

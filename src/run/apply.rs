@@ -1,7 +1,7 @@
 //! Lock, look again, compare with the approval, apply, write down.
 
 use super::record::{Record, State, recorded};
-use super::{Halt, Look, Looked, World, look};
+use super::{Halt, Look, Looked, World, look, opening, tools};
 use crate::cloud::{Holder, Lock, Refusal, failed};
 use crate::config::Loaded;
 use crate::engine::{self, Canonical, Class, Event, Failure, Gate as _, Outcome, Plan, Resource as _, Setting, Stop};
@@ -121,7 +121,8 @@ pub async fn apply(
     };
     let first = look(loaded, Some(world), ask).await?;
     let lock = lock(world, &first, "apply", approval.no_lock).await?;
-    let ended = Box::pin(under_lock(loaded, world, approval, record, &lock, first, sink, stop)).await;
+    let work = under_lock(loaded, world, approval, record, &lock, first, sink, stop);
+    let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
     // A lock that cannot be released runs out by itself.
     let _ = lock.release().await;
     world.close()?;
@@ -160,13 +161,15 @@ async fn under_lock(
     let unseen = looked.plan.steps.iter().find(|step| step.assumed && step.action.changes());
     if let Some(step) = unseen {
         let title = format!("{} would {}, and the cluster cannot be reached", step.address, step.action.word());
-        let help = "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
+        let help =
+            "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
         let problem = Problem::error("cluster-unreachable", title, help).about(&step.address);
         return Err(Halt::new(Exit::Incomplete, problem));
     }
     if let Some(problem) = Box::pin(stranger(world, &looked)).await? {
         return Err(Halt::new(Exit::Denied, problem));
     }
+    tools::check(world, &looked)?;
     let plan = match &approval.only {
         Some(section) => only(&looked.plan, section)?,
         None => looked.plan.clone(),

@@ -1,16 +1,16 @@
-//! Ends an environment: everything in reverse order, then the leftover audit.
+//! Ends an environment: what lives in its cluster, everything else in reverse order, then the leftover audit.
 
 use super::apply::{Applied, Approval, execute, exit_of, lock, nonce, stamp};
 use super::audit::{Leftover, audit};
+use super::drain::{Drain, Drained, Survey, Wishes, survey};
 use super::record::{Record, State, recorded};
-use super::{Halt, Look, Looked, World, look};
+use super::{Halt, Look, Looked, World, look, opening};
 use crate::cloud::{Lock, lock_key};
 use crate::config::Loaded;
-use crate::engine::{Action, Change, Class, Cx, Event, Gate as _, Ready, Stop, Value};
+use crate::engine::{Action, Change, Class, Cx, Event, Gate as _, Outcome, Ready, Stop, Value};
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
 use crate::resources;
-use crate::resources::aws::leftovers::Whose;
 
 /// How a destroy went.
 #[derive(Debug)]
@@ -21,6 +21,10 @@ pub struct Destroyed {
     pub leftovers: Vec<Leftover>,
     /// Kept on purpose.
     pub kept: Vec<Leftover>,
+    /// What it did inside the cluster and beside the plan, for people.
+    pub notes: Vec<String>,
+    /// What a person has to decide before it can go on.
+    pub problems: Vec<Problem>,
 }
 
 impl Destroyed {
@@ -28,10 +32,27 @@ impl Destroyed {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match exit_of(&self.applied.outcome) {
-            Exit::Done if !self.leftovers.is_empty() => Exit::Incomplete,
+            Exit::Done if !self.leftovers.is_empty() || !self.problems.is_empty() => Exit::Incomplete,
             exit => exit,
         }
     }
+}
+
+/// Looks at an environment that is to end, and into its cluster: the plan, and everything that a person should know before.
+///
+/// # Errors
+/// As [`look`], and when AWS's side of what others made cannot be read.
+pub async fn look_before(loaded: &Loaded, world: &World, acknowledged: &[String]) -> Result<(Looked, Survey), Halt> {
+    let record = recorded(world, &loaded.spec).await?;
+    let ask = Look {
+        verb: Verb::Destroy,
+        after_incomplete: record.as_ref().is_some_and(Record::incomplete),
+        acknowledged,
+        today: world.clock.today(),
+    };
+    let mut looked = Box::pin(look(loaded, Some(world), ask)).await?;
+    let survey = Box::pin(survey(world, &mut looked, acknowledged)).await?;
+    Ok((looked, survey))
 }
 
 /// Destroys an environment. The caller has seen its name typed.
@@ -42,17 +63,11 @@ pub async fn destroy(
     loaded: &Loaded,
     world: &World,
     approval: &Approval,
+    wishes: Wishes,
     sink: &dyn Fn(&Event),
     stop: &Stop,
 ) -> Result<Destroyed, Halt> {
-    let record = recorded(world, &loaded.spec).await?;
-    let ask = Look {
-        verb: Verb::Destroy,
-        after_incomplete: record.as_ref().is_some_and(Record::incomplete),
-        acknowledged: &approval.acknowledged,
-        today: world.clock.today(),
-    };
-    let looked = look(loaded, Some(world), ask).await?;
+    let (looked, survey) = Box::pin(look_before(loaded, world, &approval.acknowledged)).await?;
     if looked.refused() {
         let stops = looked.findings.into_iter().filter(Problem::stops).collect();
         return Err(Halt { exit: Exit::Refused, problems: stops });
@@ -63,7 +78,19 @@ pub async fn destroy(
         return Err(Halt::new(Exit::PlanChanged, problem));
     }
     let lock = lock(world, &looked, "destroy", approval.no_lock).await?;
-    let ended = Box::pin(under_lock(world, &lock, looked, sink, stop)).await;
+    let work = async {
+        // What could not be seen before the endpoint was opened is seen now.
+        let (looked, survey) = match &world.cloud.opening {
+            Some(_) => look_before(loaded, world, &approval.acknowledged).await?,
+            None => (looked, survey),
+        };
+        if looked.refused() {
+            let stops = looked.findings.into_iter().filter(Problem::stops).collect();
+            return Err(Halt { exit: Exit::Refused, problems: stops });
+        }
+        under_lock(world, &lock, looked, &survey, wishes, sink, stop).await
+    };
+    let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
     let _ = lock.release().await;
     world.close()?;
     if let (Ok(destroyed), Some(store)) = (&ended, &world.store)
@@ -79,6 +106,8 @@ async fn under_lock(
     world: &World,
     lock: &Lock,
     looked: Looked,
+    survey: &Survey,
+    wishes: Wishes,
     sink: &dyn Fn(&Event),
     stop: &Stop,
 ) -> Result<Destroyed, Halt> {
@@ -103,22 +132,81 @@ async fn under_lock(
     }
     let approval = format!("{} {nonce}", looked.digest);
     unprotect(world, &looked, lock).await?;
-    let outcome = execute(world, &looked, &looked.plan, &approval, lock, sink, stop).await;
-    let whose = whose(&looked);
-    let (leftovers, kept) =
-        if outcome.complete() { audit(world, &looked, &whose).await? } else { (Vec::new(), Vec::new()) };
-    Ok(Destroyed { applied: Applied { looked, outcome }, leftovers, kept })
+    let drain = Drain::new(world, survey, wishes, lock, sink, stop);
+    let first = Box::pin(beating(lock, drain.run())).await;
+    let before = drain.elapsed();
+    let mut told = Told { outcome: Outcome::default(), notes: Vec::new(), problems: Vec::new() };
+    if first.complete {
+        // What follows counts its time from its own beginning.
+        let later = |event: &Event| sink(&Event { at: event.at + before, ..event.clone() });
+        told.outcome = Box::pin(execute(world, &looked, &looked.plan, &approval, lock, &later, stop)).await;
+    } else {
+        let ends = looked.plan.steps.iter().filter(|step| step.action.changes());
+        told.outcome.skipped = ends.map(|step| step.address.clone()).collect();
+    }
+    told.outcome.shift(before);
+    let kept = first.kept.clone();
+    told.take(first);
+    if told.outcome.complete() {
+        let last = Box::pin(beating(lock, drain.last())).await;
+        told.take(last);
+    }
+    let Told { mut outcome, notes, problems } = told;
+    outcome.took = drain.elapsed();
+    let (leftovers, mut stays) = if outcome.complete() && problems.is_empty() {
+        Box::pin(audit(world, &looked, survey.whose())).await?
+    } else {
+        (Vec::new(), Vec::new())
+    };
+    // What carries no tag of the cluster's is known from inside alone.
+    stays.extend(kept.into_iter().filter(|one| stays.iter().all(|other| other.id != one.id)).collect::<Vec<_>>());
+    stays.sort();
+    Ok(Destroyed { applied: Applied { looked, outcome }, leftovers, kept: stays, notes, problems })
 }
 
-/// Whose things others have made.
-fn whose(looked: &Looked) -> Whose {
-    let ours = looked.plan.steps.iter().find(|step| step.kind == "vpc").and_then(|step| step.live.as_ref());
-    let existing = looked.spec.network.existing.as_ref().map(|existing| existing.vpc_id.clone());
-    Whose {
-        cluster: looked.spec.cluster.name.clone(),
-        environment: looked.owner.environment.clone(),
-        stack: looked.owner.stack.clone(),
-        vpc: ours.map(|live| live.id.clone()).or(existing),
+/// What a run has to tell, as it grows.
+struct Told {
+    outcome: Outcome,
+    notes: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+impl Told {
+    fn take(&mut self, drained: Drained) {
+        for note in drained.notes {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        for problem in drained.problems {
+            if !self.problems.contains(&problem) {
+                self.problems.push(problem);
+            }
+        }
+        let path =
+            drained.reports.iter().map(|report| (report.address.clone(), report.end.saturating_sub(report.start)));
+        let path: Vec<_> = path.collect();
+        let early = drained
+            .reports
+            .first()
+            .is_some_and(|first| self.outcome.reports.first().is_none_or(|report| report.start >= first.start));
+        // Stages come one after the other, before or after all else.
+        if early {
+            self.outcome.critical_path.splice(0..0, path);
+            self.outcome.reports.splice(0..0, drained.reports);
+        } else {
+            self.outcome.critical_path.extend(path);
+            self.outcome.reports.extend(drained.reports);
+        }
+        self.outcome.interrupted |= drained.interrupted;
+    }
+}
+
+/// Work under a lock that beats, which may write only while its lease holds.
+async fn beating(lock: &Lock, work: impl Future<Output = Drained>) -> Drained {
+    tokio::select! {
+        done = lock.within(work) => done,
+        () = lock.beat() => Drained::default(),
     }
 }
 

@@ -141,6 +141,7 @@ pub fn apply_report(verb: &'static str, applied: &Applied, problems: Vec<Problem
         not_begun: outcome.skipped.clone(),
         leftovers: Vec::new(),
         kept: Vec::new(),
+        notes: Vec::new(),
         problems,
     }
 }
@@ -159,10 +160,17 @@ impl Destroyed {
                 })
                 .collect()
         };
+        let report = apply_report("destroy", &self.applied, problems);
+        let outcome = match report.outcome {
+            Outcome::Done if self.exit() != Exit::Done => Outcome::Incomplete,
+            outcome => outcome,
+        };
         ApplyReport {
+            outcome,
             leftovers: left(&self.leftovers),
             kept: left(&self.kept),
-            ..apply_report("destroy", &self.applied, problems)
+            notes: self.notes.iter().map(Untrusted::new).collect(),
+            ..report
         }
     }
 }

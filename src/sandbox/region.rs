@@ -6,10 +6,9 @@ use http::{Request, Response};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use super::aws;
-use super::kube;
-use super::state::{Account, Action, Millis, RegionState, Span, State};
+use super::state::{Account, Action, Millis, RegionState, Served, Span, State};
 use super::wire::{self, Answer, Call, Fault};
+use super::{aws, kube};
 
 /// What a service is given for one call: the account's global state, the region's, the time, and a source of chance.
 #[derive(Debug)]
@@ -28,6 +27,8 @@ pub struct Here<'a> {
     pub region: &'a mut RegionState,
     /// See [`State::spans`].
     pub spans: &'a mut Vec<Span>,
+    /// See [`State::served`].
+    pub served: Option<&'a Served>,
     seed: u64,
     draws: &'a mut u64,
 }
@@ -217,7 +218,7 @@ pub fn with_here<T>(
     caller: &str,
     f: impl FnOnce(&mut Here<'_>) -> T,
 ) -> T {
-    let State { accounts, seed, draws, spans, .. } = state;
+    let State { accounts, seed, draws, spans, served, .. } = state;
     let Account { regions, iam } = accounts.entry(account_id.to_owned()).or_default();
     let region_state = regions.entry(region.to_owned()).or_default();
     f(&mut Here {
@@ -228,6 +229,7 @@ pub fn with_here<T>(
         iam,
         region: region_state,
         spans,
+        served: served.as_ref(),
         seed: *seed,
         draws,
     })
@@ -256,6 +258,7 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
             "logs" => aws::logs::handle(here, call),
             "ssm" => aws::ssm::handle(here, call),
             "s3" => aws::s3::handle(here, call),
+            "scheduler" => aws::scheduler::handle(here, call),
             other => Err(unsupported(other, &call.operation)),
         }
     })
@@ -271,6 +274,7 @@ pub fn settle(here: &mut Here<'_>) {
         kube::controllers::settle(here);
     }
     here.now = now;
+    aws::scheduler::settle(here);
     aws::eks::settle(here);
     aws::ec2::settle(here);
     aws::elb::settle(here);

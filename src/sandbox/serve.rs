@@ -1,10 +1,11 @@
-//! `rem-ci sandbox serve`: the region behind HTTP on loopback, so that the `aws` CLI works against it.
-//!
-//! Kubernetes is not served here yet, so no KUBECONFIG line is among the exports.
+//! `rem-ci sandbox serve`: the region behind HTTP on loopback, so that the `aws` CLI works against it, and its clusters behind
+//! HTTPS on another port, so that `kubectl` does (which sends no token without TLS).
+
+mod tls;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +25,8 @@ use tokio::task::JoinSet;
 use super::clock::Clock;
 use super::connector::Sandbox;
 use super::file::{self, File};
+use super::kube;
+use super::state::Served;
 
 /// The longest request body; no call that is simulated needs more.
 const MOST: usize = 8 * 1024 * 1024;
@@ -58,21 +61,31 @@ pub enum Error {
     /// The port is taken, or loopback is not there.
     #[error("cannot listen on 127.0.0.1:{0}")]
     Listen(u16, #[source] std::io::Error),
-    /// The last save failed.
+    /// No keys or certificates for the Kubernetes door.
+    #[error("cannot make a certificate")]
+    Certificate(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The last save failed, or the kubeconfig cannot be written.
     #[error("cannot write {}", .0.display())]
     Save(PathBuf, #[source] std::io::Error),
 }
 
 /// The shell lines that point a client at the sandbox, in their documented order. The access key carries the account.
 #[must_use]
-pub fn exports(address: SocketAddr, account: &str, region: &str) -> Vec<String> {
+pub fn exports(address: SocketAddr, account: &str, region: &str, kubeconfig: &Path) -> Vec<String> {
     vec![
         format!("export AWS_ENDPOINT_URL=http://{address}"),
         format!("export AWS_REGION={region}"),
         format!("export AWS_ACCESS_KEY_ID={}", access_key(account)),
         "export AWS_SESSION_TOKEN=sandbox".to_owned(),
         "export AWS_SECRET_ACCESS_KEY=sandbox".to_owned(),
+        format!("export KUBECONFIG={}", quoted(&kubeconfig.display().to_string())),
     ]
+}
+
+/// A word that a shell takes as it is: in quotes only where it needs them.
+fn quoted(word: &str) -> String {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "/._-+=:@,%".contains(letter);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }
 
 /// The administrator's access key of an account: `AKIA`, its 12 digits, 4 letters.
@@ -97,12 +110,22 @@ pub async fn serve(
     state.accounts.entry(options.account.clone()).or_default();
     let clock = Clock::served(state.offset_s, options.speed);
     let file = Arc::new(file);
-    let sandbox = Sandbox::new(state, clock.as_now(), Some(file.persist(clock)));
+    let identity = tls::Identity::new().map_err(Error::Certificate)?;
+    let kubernetes = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(|error| Error::Listen(0, error))?;
+    let secure = kubernetes.local_addr().map_err(|error| Error::Listen(0, error))?;
+    state.served = Some(Served { url: format!("https://{secure}"), authority: identity.authority.clone() });
+    let regions = state.accounts.get(&options.account).into_iter().flat_map(|account| account.regions.values());
+    let clusters: Vec<String> = regions.flat_map(|region| region.kube.clusters.keys().cloned()).collect();
+    let config = tls::path(&options.state_file);
+    let config =
+        tls::write(&config, &identity.kubeconfig(secure, &clusters)).map_err(|error| Error::Save(config, error))?;
+    let sandbox = Sandbox::new(state, clock.as_now(), Some(file.persist(clock))).with_speed(options.speed);
 
     let listen = |error| Error::Listen(options.port, error);
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, options.port)).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    ready(address, exports(address, &options.account, &options.region));
+    ready(address, exports(address, &options.account, &options.region, &config));
+    let door = Arc::new(Cluster { account: options.account.clone(), identity });
 
     let (stop, stopped) = watch::channel(false);
     let mut open = JoinSet::new();
@@ -112,15 +135,66 @@ pub async fn serve(
             () = &mut shutdown => break,
             // A connection that fails to be accepted is the client's loss.
             Ok((stream, _)) = listener.accept() => { open.spawn(connection(stream, sandbox.clone(), stopped.clone())); }
+            Ok((stream, _)) = kubernetes.accept() => {
+                open.spawn(secured(stream, sandbox.clone(), Arc::clone(&door), stopped.clone()));
+            }
             Some(_) = open.join_next() => {}
         }
     }
-    drop(listener);
+    drop((listener, kubernetes));
     // No receiver is left when no connection is open.
     stop.send(true).ok();
     tokio::time::timeout(GRACE, async { while open.join_next().await.is_some() {} }).await.ok();
     open.shutdown().await;
     sandbox.with(|state| file.save(state, clock.now())).map_err(|error| Error::Save(options.state_file, error))
+}
+
+/// The Kubernetes door.
+struct Cluster {
+    account: String,
+    identity: tls::Identity,
+}
+
+async fn secured(stream: TcpStream, sandbox: Sandbox, door: Arc<Cluster>, mut stopped: watch::Receiver<bool>) {
+    // A client that does not trust us has gone again.
+    let Ok(stream) = door.identity.acceptor.accept(stream).await else { return };
+    let service = service_fn(move |request| about_clusters(sandbox.clone(), Arc::clone(&door), request));
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        _ = connection.as_mut() => {}
+        () = async { drop(stopped.wait_for(|stop| *stop).await) } => {
+            connection.as_mut().graceful_shutdown();
+            connection.await.ok();
+        }
+    }
+}
+
+async fn about_clusters(
+    sandbox: Sandbox,
+    door: Arc<Cluster>,
+    request: Request<Incoming>,
+) -> Result<Response<kube::Streaming>, Cut> {
+    let refused =
+        |response: Response<Full<Bytes>>| Ok(response.map(|body| body.map_err(|never| match never {}).boxed_unsync()));
+    if !local(&request) {
+        return refused(plain(StatusCode::FORBIDDEN, "the sandbox answers to loopback names only\n"));
+    }
+    let (parts, body) = request.into_parts();
+    let body = match Limited::new(body, MOST).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            return refused(plain(StatusCode::PAYLOAD_TOO_LARGE, "the request body is too large\n"));
+        }
+        Err(_) => return Err(Cut),
+    };
+    let served = kube::Door::Served { account: &door.account, token: &door.identity.token };
+    match kube::door::answer(&sandbox, &Request::from_parts(parts, body), served).await {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            refused(plain(StatusCode::SERVICE_UNAVAILABLE, "no such cluster here, or its control plane is not up\n"))
+        }
+        answer => answer.map_err(|_| Cut),
+    }
 }
 
 async fn connection(stream: TcpStream, sandbox: Sandbox, mut stopped: watch::Receiver<bool>) {

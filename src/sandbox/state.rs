@@ -29,6 +29,18 @@ pub struct State {
     /// What took how long and waited for what: the simulator's own view of the critical path.
     #[serde(default)]
     pub spans: Vec<Span>,
+    /// Where clusters are served, if they are: what EKS says of their endpoints then.
+    #[serde(skip)]
+    pub served: Option<Served>,
+}
+
+/// The door for Kubernetes on loopback.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Served {
+    /// `https://127.0.0.1:6443`.
+    pub url: String,
+    /// Its certificate authority, PEM in base64.
+    pub authority: String,
 }
 
 impl State {
@@ -43,6 +55,7 @@ impl State {
             accounts: BTreeMap::new(),
             faults: Vec::new(),
             spans: Vec::new(),
+            served: None,
         }
     }
 }
@@ -77,6 +90,10 @@ pub struct RegionState {
     pub kms: aws::kms::State,
     /// CloudWatch Logs.
     pub logs: aws::logs::State,
+    /// EventBridge Scheduler.
+    pub scheduler: aws::scheduler::State,
+    /// Systems Manager.
+    pub ssm: aws::ssm::State,
     /// S3 (buckets belong to a region).
     pub s3: aws::s3::State,
     /// The insides of EKS clusters.

@@ -1,5 +1,7 @@
 //! What the views are given: plain models, complete, so that a view decides nothing but looks.
 
+mod health;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -8,6 +10,11 @@ use super::text::Untrusted;
 use crate::cost::Bill;
 use crate::engine::{Address, Order, Value};
 use crate::problem::Problem;
+
+pub use health::{
+    AddonRow, Amounts, CauseRow, ControlPlaneRow, CostNow, DiagnoseReport, ErrorRow, EventRow, KarpenterRow,
+    LandingRow, LimitRow, NodeRow, PendingRow, PoolRow, QueueRow, StatusReport, Verdict,
+};
 
 /// Where the live side of a report is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -315,6 +322,8 @@ pub struct ApplyReport {
     pub leftovers: Vec<Left>,
     /// Kept on purpose.
     pub kept: Vec<Left>,
+    /// What was done beside the plan: inside the cluster, before it ended.
+    pub notes: Vec<Untrusted>,
     /// Why it was refused or what to do next; empty when done.
     pub problems: Vec<Problem>,
 }

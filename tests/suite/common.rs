@@ -8,7 +8,7 @@ use rem_ci::cloud::{Clock, Store};
 use rem_ci::config::{self, Loaded};
 use rem_ci::engine::{Event, Stop};
 use rem_ci::guard::Verb;
-use rem_ci::run::{self, Applied, Approval, Halt, Look, Looked, World};
+use rem_ci::run::{self, Applied, Approval, Halt, Look, Looked, Wishes, World};
 use rem_ci::sandbox::connector::Sandbox;
 use rem_ci::sandbox::state::State;
 
@@ -94,5 +94,5 @@ pub(crate) async fn apply_with(loaded: &Loaded, world: &World, sink: &dyn Fn(&Ev
 /// Destroys, as if the name had been typed.
 pub(crate) async fn destroy(loaded: &Loaded, world: &World) -> Result<run::Destroyed, Halt> {
     let nothing = Approval { digest: String::new(), plan: None, acknowledged: Vec::new(), no_lock: false, only: None };
-    run::destroy(loaded, world, &nothing, &|_| {}, &Stop::default()).await
+    run::destroy(loaded, world, &nothing, Wishes::default(), &|_| {}, &Stop::default()).await
 }

@@ -1,16 +1,20 @@
 //! The end of an environment: what may be destroyed, what goes, what stays for a while, and what was forgotten.
 
+use std::time::Duration;
+
 use rem_ci::cloud::Cloud;
 use rem_ci::config::Loaded;
 use rem_ci::config::spec::Keep;
-use rem_ci::engine::Outcome;
+use rem_ci::engine::wait::pause;
+use rem_ci::engine::{Outcome, Stop};
 use rem_ci::problem::Exit;
-use rem_ci::run::{self, Destroyed};
+use rem_ci::run::{self, Approval, Destroyed, Wishes};
 use rem_ci::sandbox::aws::ec2::NetworkInterface;
 use rem_ci::sandbox::state::{RegionState, State};
 use rem_ci::view::report::Mode;
 
 use crate::common::{Region, apply, destroy, environment, look, virtual_time};
+use crate::litter::{self, Litter};
 
 /// `prod`, with nothing to stay behind.
 fn nothing_stays() -> Loaded {
@@ -169,4 +173,62 @@ fn a_log_group_that_comes_back_after_the_end_is_found_and_the_next_destroy_remov
         assert_eq!(gone(&loaded, &region).await.exit(), Exit::Done);
         assert!(log_groups(&region.world(&loaded).cloud).await.is_empty());
     });
+}
+
+/// The cluster ended without its Karpenter and its controllers having had their turn: an earlier run, or a person.
+#[test]
+fn what_nobody_is_left_to_end_is_swept_from_awss_side_and_data_stays() {
+    virtual_time(async {
+        let loaded = nothing_stays();
+        let region = Region::new(7, &loaded.spec.account);
+        let world = region.world(&loaded);
+        complete(&apply(&loaded, &world).await.expect("an apply").outcome);
+        let litter = Litter::strewn(&region, &loaded);
+        // Another cluster's in the same account, and one that only copied the tag.
+        let foreign = litter::balancer_elsewhere(&region, &loaded);
+        pause(Duration::from_secs(5)).await;
+
+        let destroyed = gone(&loaded, &region).await;
+        assert_eq!((destroyed.exit(), destroyed.leftovers.as_slice()), (Exit::Done, &[][..]));
+        let kept: Vec<_> = destroyed.kept.iter().map(|kept| (kept.noun.as_str(), kept.id.as_str())).collect();
+        assert!(kept.contains(&("volume", litter.volume.as_str())), "{kept:?}");
+        assert!(kept.contains(&("snapshot", litter.snapshot.as_str())), "{kept:?}");
+        let volume = destroyed.kept.iter().find(|kept| kept.id == litter.volume).expect("the volume");
+        assert_eq!(volume.why, "20 GiB of data of the claim shop/data-db-0");
+        region.sandbox.with(|state| {
+            let profiles = &state.accounts[&loaded.spec.account].iam.profiles;
+            assert!(!profiles.contains_key(&litter.profile), "{:?}", profiles.keys());
+            let here = inside(state, &loaded);
+            assert_eq!(here.elb.classic.keys().collect::<Vec<_>>(), [&foreign]);
+            assert!(here.elb.second.is_empty() && here.elb.groups.is_empty());
+            assert!(here.ec2.launch_templates.is_empty());
+            let running = here.ec2.instances.values().filter(|instance| instance.going.is_none());
+            assert_eq!(running.count(), 0);
+        });
+        let said = destroyed.notes.join("\n");
+        assert!(said.contains("load balancer") && said.contains("removed 1 instance"), "{said}");
+
+        // Exactly this volume's end is acknowledged, and nothing else's.
+        let (looked, _) = run::look_before(&loaded, &region.world(&loaded), &[]).await.expect("a look");
+        let finding = looked.findings.iter().find(|one| one.code == "persistent-volumes").expect("a finding");
+        assert!(
+            finding.title.contains(&litter.volume) && finding.title.contains("shop/data-db-0"),
+            "{}",
+            finding.title
+        );
+        let acknowledged = format!("persistent-volumes:{}", finding.digest.as_deref().expect("a digest"));
+        let approval = Approval { acknowledged: vec![acknowledged], ..nothing_approved() };
+        let world = region.world(&loaded);
+        let ended = run::destroy(&loaded, &world, &approval, Wishes::default(), &|_| {}, &Stop::default()).await;
+        let ended = ended.expect("a destroy");
+        assert_eq!(ended.exit(), Exit::Done, "{:?}", ended.problems);
+        region.sandbox.with(|state| {
+            assert!(!inside(state, &loaded).ec2.volumes.contains_key(&litter.volume));
+            assert!(inside(state, &loaded).ec2.snapshots.contains_key(&litter.snapshot));
+        });
+    });
+}
+
+fn nothing_approved() -> Approval {
+    Approval { digest: String::new(), plan: None, acknowledged: Vec::new(), no_lock: false, only: None }
 }

@@ -1,13 +1,18 @@
-//! The simulated Kubernetes API through a real `kube::Client`: what `reference` servers answer, request by request.
+//! The simulated Kubernetes API through a real `kube::Client`: what real servers answer, request by request.
 
+mod access;
+mod apply;
+mod custom;
+mod faults;
 mod first;
+mod lives;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::core::GroupVersionKind;
-use rem_ci::sandbox::aws::eks;
+use rem_ci::sandbox::aws::{eks, iam};
 use rem_ci::sandbox::kube::{self as simulated, Kubernetes};
 use rem_ci::sandbox::region::with_here;
 use serde_json::{Value as Json, json};
@@ -70,14 +75,14 @@ pub(crate) fn token(region: &Region, key: &str) -> String {
 
 /// A door that adds a token and the cluster's host to every request.
 #[derive(Clone)]
-struct Signed {
-    door: Kubernetes,
-    token: String,
+pub(crate) struct Signed {
+    pub(crate) door: Kubernetes,
+    pub(crate) token: String,
 }
 
 impl tower::Service<http::Request<kube::client::Body>> for Signed {
     type Response = <Kubernetes as tower::Service<http::Request<kube::client::Body>>>::Response;
-    type Error = std::io::Error;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
     type Future = <Kubernetes as tower::Service<http::Request<kube::client::Body>>>::Future;
 
     fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
@@ -128,4 +133,90 @@ pub(crate) fn refusal<T: std::fmt::Debug>(result: kube::Result<T>) -> (u16, Stri
         Err(kube::Error::Api(status)) => (status.code, status.reason.clone(), status.message.clone()),
         other => panic!("no refusal: {other:?}"),
     }
+}
+
+/// An answer's code and text, for what no typed call asks.
+pub(crate) async fn ask(region: &Region, path: &str, accept: &str) -> (u16, String) {
+    use http_body_util::BodyExt as _;
+    use tower::Service as _;
+    let mut door = Signed { door: region.sandbox.kubernetes(), token: token(region, &format!("AKIA{ACCOUNT}SAND")) };
+    let request =
+        http::Request::get(path).header("accept", accept).body(kube::client::Body::empty()).expect("a request");
+    let answer = door.call(request).await.expect("an answer");
+    let code = answer.status().as_u16();
+    let body = answer.into_body().collect().await.expect("a body").to_bytes();
+    (code, String::from_utf8(body.to_vec()).expect("text"))
+}
+
+/// Puts an object where a controller would have put it.
+pub(crate) fn put(region: &Region, resource: &str, object: Json) {
+    let now = region.sandbox.now();
+    region.sandbox.with(|state| {
+        with_here(state, now, ACCOUNT, "us-east-1", "", |here| {
+            let cluster = here.region.kube.clusters.get_mut("prod").expect("a cluster");
+            cluster.store.create(now, resource, object).expect("made");
+        });
+    });
+}
+
+/// Opens a session of a role; gives its access key.
+pub(crate) fn session(region: &Region, role: &str) -> String {
+    let now = region.sandbox.now();
+    let key = format!("ASIA{ACCOUNT}{}", role.to_uppercase());
+    region.sandbox.with(|state| {
+        with_here(state, now, ACCOUNT, "us-east-1", "", |here| {
+            let session = iam::Session {
+                arn: format!("arn:aws:sts::{ACCOUNT}:assumed-role/{role}/run"),
+                role: format!("arn:aws:iam::{ACCOUNT}:role/{role}"),
+                expires: now + 3_600_000,
+                ..iam::Session::default()
+            };
+            here.iam.sessions.insert(key.clone(), session);
+        });
+    });
+    key
+}
+
+/// Registers a custom kind, `Widget`, with a bit of everything in its schema.
+pub(crate) async fn define(region: &Region) {
+    let parts = json!({
+        "type": "array", "x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"],
+        "items": {
+            "type": "object", "required": ["name"],
+            "properties": { "name": { "type": "string" }, "count": { "type": "integer" } },
+        },
+    });
+    let spec = json!({
+        "type": "object",
+        "properties": {
+            "size": { "type": "integer", "maximum": 50 }, "colour": { "type": "string", "enum": ["red", "green"] },
+            "level": { "type": "integer", "default": 3 }, "wait": { "type": "string", "pattern": "^([0-9]+s|Never)$" },
+            "parts": parts,
+        },
+    });
+    let status = json!({ "type": "object", "x-kubernetes-preserve-unknown-fields": true });
+    let schema = json!({ "type": "object", "properties": { "spec": spec, "status": status } });
+    let ready = r#".status.conditions[?(@.type=="Ready")].status"#;
+    let version = json!({
+        "name": "v1", "served": true, "storage": true, "schema": { "openAPIV3Schema": schema },
+        "subresources": { "status": {}, "scale": { "specReplicasPath": ".spec.size", "statusReplicasPath": ".status.size" } },
+        "additionalPrinterColumns": [
+            { "name": "Size", "type": "integer", "jsonPath": ".spec.size" },
+            { "name": "Ready", "type": "string", "jsonPath": ready },
+            { "name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp" },
+        ],
+    });
+    let definition = json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": { "name": "widgets.test.example" },
+        "spec": {
+            "group": "test.example", "scope": "Cluster", "versions": [version],
+            "names": { "kind": "Widget", "plural": "widgets" },
+        },
+    });
+    let version = "apiextensions.k8s.io/v1";
+    let definitions = api(&client(region), version, "CustomResourceDefinition", "customresourcedefinitions", "");
+    let made = definitions.create(&kube::api::PostParams::default(), &object(definition)).await.expect("defined");
+    let conditions = made.data["status"]["conditions"].as_array().expect("conditions");
+    assert!(conditions.iter().any(|one| one["type"] == "Established" && one["status"] == "True"));
 }

@@ -59,8 +59,12 @@ fn a_program_that_sets_our_field_is_named_and_a_hand_is_put_back() {
         let done = apply(&loaded, &world).await.expect("an apply");
         assert!(!done.outcome.complete());
         let failures = failures(&done.outcome);
-        assert!(failures.iter().any(|failure| failure.contains("\"argocd-controller\"") && failure.contains(".spec.limits.cpu")),
-            "{failures:?}");
+        assert!(
+            failures
+                .iter()
+                .any(|failure| failure.contains("\"argocd-controller\"") && failure.contains(".spec.limits.cpu")),
+            "{failures:?}"
+        );
     });
 }
 
@@ -94,13 +98,18 @@ fn a_renamed_pool_is_made_before_the_old_one_goes() {
         let moved = Moved { from: "nodePools/burst".to_owned(), to: "nodePools/batch".to_owned() };
         loaded.spec.moved.push(moved);
         let looked = look(&loaded, &world).await.expect("a look");
-        assert_eq!((action(&looked, "karpenter/node-pool/batch"), action(&looked, BURST)), ("create".into(), "delete".into()));
-        let reason = |at: &str| looked.plan.step(&Address::parse(at).expect("an address")).and_then(|step| step.reason.clone());
+        assert_eq!(
+            (action(&looked, "karpenter/node-pool/batch"), action(&looked, BURST)),
+            ("create".into(), "delete".into())
+        );
+        let reason =
+            |at: &str| looked.plan.step(&Address::parse(at).expect("an address")).and_then(|step| step.reason.clone());
         assert_eq!(reason(BURST).as_deref(), Some("moved to karpenter/node-pool/batch"));
         assert_eq!(reason("karpenter/node-pool/batch").as_deref(), Some("moved from karpenter/node-pool/burst"));
         let done = apply(&loaded, &world).await.expect("an apply");
         assert_eq!(failures(&done.outcome), Vec::<String>::new());
-        let report = |at: &str| done.outcome.reports.iter().find(|report| report.address.as_str() == at).expect("a report");
+        let report =
+            |at: &str| done.outcome.reports.iter().find(|report| report.address.as_str() == at).expect("a report");
         assert!(report("karpenter/node-pool/batch").end <= report(BURST).start);
         assert_eq!(action(&look(&loaded, &world).await.expect("a look"), BURST), "no");
     });
@@ -119,7 +128,11 @@ fn another_default_class_is_a_warning() {
         objects::apply(&client, &CLASSES, Place::global("fast"), "somebody", &class).await.expect("a class");
         let looked = look(&loaded, &world).await.expect("a look");
         let found = looked.findings.iter().find(|finding| finding.code == "second-default-class");
-        assert!(found.is_some_and(|finding| finding.title.contains("fast") && !finding.stops()), "{:#?}", looked.findings);
+        assert!(
+            found.is_some_and(|finding| finding.title.contains("fast") && !finding.stops()),
+            "{:#?}",
+            looked.findings
+        );
         assert!(looked.plan.steps.iter().all(|step| step.action == Action::Keep));
     });
 }
@@ -185,7 +198,8 @@ fn whoever_else_looks_is_told_that_the_cluster_does_not_know_them() {
     virtual_time(async {
         let (loaded, region) = applied().await;
         let entry: Json = region.sandbox.with(|state| {
-            let region = state.accounts.values_mut().next().expect("an account").regions.get_mut("us-east-1").expect("it");
+            let region =
+                state.accounts.values_mut().next().expect("an account").regions.get_mut("us-east-1").expect("it");
             let cluster = region.eks.clusters.values_mut().next().expect("a cluster");
             let principal = cluster.entries.keys().find(|arn| arn.contains(":user/")).expect("an entry").clone();
             cluster.entries.remove(&principal).expect("the entry").body
@@ -194,6 +208,11 @@ fn whoever_else_looks_is_told_that_the_cluster_does_not_know_them() {
         let looked = look(&loaded, &region.world(&loaded)).await.expect("a look");
         // Not absent: nothing is made anew that may be there.
         assert_eq!(action(&looked, BURST), "unknown");
-        assert!(looked.findings.iter().any(|finding| finding.code == "unreadable" && finding.title.contains("access entry")));
+        assert!(
+            looked
+                .findings
+                .iter()
+                .any(|finding| finding.code == "unreadable" && finding.title.contains("access entry"))
+        );
     });
 }

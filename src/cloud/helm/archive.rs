@@ -112,4 +112,4 @@ impl Archive {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

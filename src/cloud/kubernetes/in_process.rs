@@ -20,7 +20,12 @@ use crate::sandbox::connector::Sandbox;
 ///
 /// # Errors
 /// If the endpoint is no address.
-pub(super) fn client(sandbox: &Sandbox, signer: Signer, cluster: &str, endpoint: &str) -> Result<kube::Client, Failure> {
+pub(super) fn client(
+    sandbox: &Sandbox,
+    signer: Signer,
+    cluster: &str,
+    endpoint: &str,
+) -> Result<kube::Client, Failure> {
     let bad = |why: String| Failure::fatal("kubernetes", format!("{endpoint}: {why}"));
     let endpoint: Uri = endpoint.parse().map_err(|error| bad(format!("not an address: {error}")))?;
     let retry = RetryPolicy::new(Duration::from_millis(250), Duration::from_secs(5), 4, true);

@@ -302,4 +302,4 @@ where
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -174,6 +174,37 @@ pub async fn delete(client: &kube::Client, api: &Api, place: Place<'_>, uid: &st
     }
 }
 
+/// Asks for an object's end with options of one's own: a grace period, another propagation, a uid. What is gone already is
+/// fine.
+///
+/// # Errors
+/// As [`list`].
+pub async fn delete_with(client: &kube::Client, api: &Api, place: Place<'_>, options: &Json) -> Result<(), Failure> {
+    let uri = api.path(place.namespace, Some(place.name));
+    let sent = send(client, &api.call("delete"), Method::DELETE, &uri, Some(options), "application/json").await;
+    match sent {
+        Err(failure) if failure.class != Class::Gone && failure.code != "Conflict" => Err(failure),
+        // Another one of this name, by its uid: the one that was meant is gone.
+        _ => Ok(()),
+    }
+}
+
+/// Creates what is under an object: an eviction of a pod.
+///
+/// # Errors
+/// As [`list`].
+pub async fn create_under(
+    client: &kube::Client,
+    api: &Api,
+    place: Place<'_>,
+    part: &str,
+    object: &Json,
+) -> Result<(), Failure> {
+    let uri = format!("{}/{part}", api.path(place.namespace, Some(place.name)));
+    let call = format!("{}/{part}", api.call("create"));
+    send(client, &call, Method::POST, &uri, Some(object), "application/json").await.map(drop)
+}
+
 async fn send(
     client: &kube::Client,
     call: &str,

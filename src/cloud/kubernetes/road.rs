@@ -40,7 +40,7 @@ pub struct Proxy {
 
 impl std::fmt::Debug for Proxy {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(out, "Proxy({}:{})", self.host, self.port)
+        write!(out, "{}:{}", self.host, self.port)
     }
 }
 

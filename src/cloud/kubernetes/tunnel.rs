@@ -6,6 +6,7 @@
 //! checked end to end against the cluster's CA and name, so whoever else gets at the port, or stands behind it, gets nothing.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex as Plain, PoisonError, Weak};
 use std::time::Duration;
 
@@ -53,6 +54,8 @@ struct Inner {
     /// The one that was last gone over.
     over: Plain<String>,
     running: Mutex<Option<Running>>,
+    /// Where the plugin is; found on `PATH` when none is given.
+    plugin: Option<PathBuf>,
 }
 
 struct Running {
@@ -106,14 +109,20 @@ impl Tunnel {
         // The longest running is the likeliest to have its agent up.
         nodes.sort();
         let nodes = nodes.into_iter().map(|(_, id)| id).collect();
-        Self::over(cloud.ssm.clone(), &cloud.region, nodes, host)
+        Self::over(cloud.ssm.clone(), &cloud.region, nodes, host, None)
     }
 
-    /// A tunnel over one of these instances.
+    /// A tunnel over one of these instances. `plugin` is where the plugin is, if not on `PATH`.
     ///
     /// # Errors
     /// If there is none.
-    pub fn over(ssm: aws_sdk_ssm::Client, region: &str, instances: Vec<String>, host: &str) -> Result<Self, Failure> {
+    pub fn over(
+        ssm: aws_sdk_ssm::Client,
+        region: &str,
+        instances: Vec<String>,
+        host: &str,
+        plugin: Option<PathBuf>,
+    ) -> Result<Self, Failure> {
         let Some(first) = instances.first().cloned() else {
             return Err(trouble(Class::Passing, "no system node is running yet to go over (connect: ssm)"));
         };
@@ -124,6 +133,7 @@ impl Tunnel {
             instances,
             over: Plain::new(first),
             running: Mutex::new(None),
+            plugin,
         });
         let mut open = OPEN.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|one| one.strong_count() > 0);
@@ -180,7 +190,7 @@ impl Inner {
     }
 
     async fn open(&self) -> Result<Running, Failure> {
-        let plugin = children::find(PLUGIN).ok_or_else(|| {
+        let plugin = self.plugin.clone().or_else(|| children::find(PLUGIN)).ok_or_else(|| {
             trouble(
                 Class::Fatal,
                 format!("connect: ssm needs {PLUGIN}, which is not on PATH; to install it: {INSTALL}"),
@@ -285,3 +295,6 @@ fn safe(version: &str) -> bool {
     let parts: Option<Vec<u32>> = version.trim().split('.').take(3).map(|part| part.parse().ok()).collect();
     parts.is_some_and(|parts| parts.len() == 3 && parts.as_slice() >= FIRST_SAFE.as_slice())
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,12 +79,7 @@ impl Resource for ClusterRole {
         name: "cluster-role",
         noun: "ClusterRole",
         actions: object::ACTIONS,
-        fields: &[
-            object::CLUSTER,
-            object::CLUSTER_NAME,
-            object::NAME,
-            Field::in_place("rules", "What it allows"),
-        ],
+        fields: &[object::CLUSTER, object::CLUSTER_NAME, object::NAME, Field::in_place("rules", "What it allows")],
         rank: 95,
         custody: Custody::Owned,
         patience: Patience::INSTANT,

@@ -33,7 +33,8 @@ const API: Api = Api {
 };
 
 /// The definitions that every version has; newer ones have more.
-const DEFINITIONS: [&str; 3] = ["ec2nodeclasses.karpenter.k8s.aws", "nodeclaims.karpenter.sh", "nodepools.karpenter.sh"];
+const DEFINITIONS: [&str; 3] =
+    ["ec2nodeclasses.karpenter.k8s.aws", "nodeclaims.karpenter.sh", "nodepools.karpenter.sh"];
 
 const ID: &str = "crds";
 

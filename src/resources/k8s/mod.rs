@@ -6,6 +6,7 @@
 //! | `fields.rs` | a manifest and the engine's fields, either way |
 //! | `node_pool.rs`, `node_class.rs` | what Karpenter makes nodes from |
 //! | `crds.rs`, `helm_release.rs` | Karpenter itself, out of its chart |
+//! | `hold.rs` | what a destroy sees and ends of what others keep in a cluster |
 //! | `namespace.rs`, `flow_schema.rs` | where it runs, and with what priority it speaks to the API server |
 //! | `storage_class.rs`, `cluster_role.rs` | what else an environment needs in its cluster |
 
@@ -14,6 +15,7 @@ pub mod crds;
 mod fields;
 pub mod flow_schema;
 pub mod helm_release;
+pub mod hold;
 pub mod namespace;
 pub mod node_class;
 pub mod node_pool;

@@ -57,8 +57,7 @@ pub struct Karpenter {
 }
 
 /// The API of EC2NodeClasses.
-pub const API: Api =
-    Api { group: "karpenter.k8s.aws", version: "v1", kind: "EC2NodeClass", plural: "ec2nodeclasses" };
+pub const API: Api = Api { group: "karpenter.k8s.aws", version: "v1", kind: "EC2NodeClass", plural: "ec2nodeclasses" };
 
 const SHAPE: Shape = Shape {
     api: API,
@@ -136,7 +135,11 @@ impl Resource for NodeClass {
             object::CLUSTER_NAME,
             object::NAME,
             Field::rolls("role", "Name of the nodes' role; Karpenter makes the instance profile"),
-            Field::rolls("amiSelectorTerms", "The image; an alias is pinned at creation and moves when the file says so"),
+            Field::rolls("instanceProfile", "A ready-made profile instead of a role; never wanted"),
+            Field::rolls(
+                "amiSelectorTerms",
+                "The image; an alias is pinned at creation and moves when the file says so",
+            ),
             Field::rolls("amiFamily", "How nodes are set up, where no alias says it"),
             Field::rolls("subnetSelectorTerms", "Subnets, by id"),
             Field::rolls("securityGroupSelectorTerms", "Security groups, by id"),

@@ -12,8 +12,7 @@ use super::fields::{Piece, owned, put, to_json, visible};
 use crate::cloud::Cloud;
 use crate::cloud::kubernetes::{Api, MANAGER, Place, objects};
 use crate::engine::{
-    Class, Cx, Failure, Field, Fields, Live, Order, Read, Ready, Scope, TAG_ENVIRONMENT, TAG_RESOURCE,
-    TAG_STACK, Value,
+    Class, Cx, Failure, Field, Fields, Live, Order, Read, Ready, Scope, TAG_ENVIRONMENT, TAG_RESOURCE, TAG_STACK, Value,
 };
 use crate::resources::aws::eks;
 
@@ -106,7 +105,12 @@ pub(super) async fn clusters(cloud: &Cloud, scope: &Scope) -> Read<Vec<(String, 
 }
 
 /// What a list gives; where the API server does not serve the resource, there is none of it.
-pub(super) async fn listed(client: &kube::Client, api: &Api, namespace: Option<&str>, selector: &str) -> Read<Vec<Json>> {
+pub(super) async fn listed(
+    client: &kube::Client,
+    api: &Api,
+    namespace: Option<&str>,
+    selector: &str,
+) -> Read<Vec<Json>> {
     match objects::list(client, api, namespace, selector).await {
         Err(failure) if failure.class == Class::Gone => Ok(Vec::new()),
         listed => listed,
@@ -309,7 +313,6 @@ pub(super) fn by_condition(object: &Json) -> Ready {
     let said: Vec<_> = said.into_iter().filter_map(Json::as_str).filter(|text| !text.is_empty()).collect();
     Ready::NotYet(said.join(": "))
 }
-
 
 #[cfg(test)]
 mod tests;

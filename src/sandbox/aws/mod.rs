@@ -11,6 +11,7 @@ pub mod logs;
 mod md5;
 mod policy;
 pub mod s3;
+pub mod scheduler;
 pub mod sqs;
 pub mod ssm;
 pub mod sts;

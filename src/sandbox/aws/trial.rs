@@ -58,6 +58,9 @@ impl Trial {
                 "kms" => super::kms::handle(here, &call),
                 "logs" => super::logs::handle(here, &call),
                 "ssm" => super::ssm::handle(here, &call),
+                "scheduler" => super::scheduler::handle(here, &call),
+                "eks" => super::eks::handle(here, &call),
+                "iam" => super::iam::handle(here, &call),
                 _ => super::s3::handle(here, &call),
             }
         })

@@ -10,6 +10,9 @@ use crate::sandbox::state::Millis;
 /// Where definitions are stored.
 pub const RESOURCE: &str = "customresourcedefinitions.apiextensions.k8s.io";
 
+/// Holds a definition until the objects of its kind are gone.
+pub const FINALIZER: &str = "customresourcecleanup.apiextensions.k8s.io";
+
 fn words(list: &Json) -> Vec<String> {
     list.as_array().into_iter().flatten().filter_map(|word| word.as_str().map(str::to_owned)).collect()
 }

@@ -45,7 +45,7 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     type Response = Response<Streaming>;
-    type Error = std::io::Error;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -56,8 +56,8 @@ where
         let sandbox = self.sandbox.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = body.collect().await.map_err(|error| broken(std::io::ErrorKind::Other, error))?.to_bytes();
-            answer(&sandbox, &Request::from_parts(parts, body), Door::Inside).await
+            let body = body.collect().await.map_err(Into::into)?.to_bytes();
+            Ok(answer(&sandbox, &Request::from_parts(parts, body), Door::Inside).await?)
         })
     }
 }

@@ -1,15 +1,44 @@
-//! Namespaces on their way out: emptied, then gone.
+//! Namespaces, and definitions of custom kinds, on their way out: emptied, then gone.
 
+use super::crd;
 use super::store::{Key, Store, text};
 use crate::sandbox::region::Here;
 use crate::sandbox::state::Millis;
+
+/// Holds a namespace until it is empty. The API has it in `spec.finalizers`; here it stands where the store looks.
+pub const FINALIZER: &str = "kubernetes";
 
 /// Empties the namespaces that are to go, and ends those that are empty.
 pub fn settle(here: &mut Here<'_>) {
     let now = here.now;
     for cluster in here.region.kube.clusters.values_mut() {
+        definitions(&mut cluster.store, now);
         empty(&mut cluster.store, now);
     }
+}
+
+/// Ends the objects of definitions that are to go, and then the definitions.
+fn definitions(store: &mut Store, now: Millis) {
+    let leaving = store.list(crd::RESOURCE).filter(|one| !text(one, "/metadata/deletionTimestamp").is_empty());
+    let leaving: Vec<String> = leaving.map(|one| text(one, "/metadata/name").to_owned()).collect();
+    for name in leaving {
+        // A definition is called as its objects' resource.
+        let keys: Vec<Key> = store.list(&name).map(Key::of).collect();
+        for key in keys {
+            store.delete(now, &name, &key, 0).ok();
+        }
+        if store.list(&name).next().is_none() {
+            let_go(store, crd::RESOURCE, &Key::global(name), crd::FINALIZER);
+        }
+    }
+}
+
+fn let_go(store: &mut Store, resource: &str, key: &Key, finalizer: &str) {
+    store.change(resource, key, |one| {
+        if let Some(finalizers) = one["metadata"]["finalizers"].as_array_mut() {
+            finalizers.retain(|held| held != finalizer);
+        }
+    });
 }
 
 fn empty(store: &mut Store, now: Millis) {
@@ -27,11 +56,7 @@ fn empty(store: &mut Store, now: Millis) {
             }
         }
         if !left {
-            store.change("namespaces", &Key::global(namespace), |one| {
-                if let Some(finalizers) = one["metadata"]["finalizers"].as_array_mut() {
-                    finalizers.retain(|finalizer| finalizer != "kubernetes");
-                }
-            });
+            let_go(store, "namespaces", &Key::global(namespace), FINALIZER);
         }
     }
 }

@@ -56,7 +56,7 @@ impl Watch {
     /// Tells of what is there, as a watch without a version does.
     pub(super) fn begin(&mut self, store: &Store, marked: bool) {
         let all = store.list(&self.resource).filter(|object| self.means(object));
-        let events: Vec<Json> = all.map(|object| self.event(store, "ADDED", object)).collect();
+        let events: Vec<Json> = all.map(|object| self.event(store, "ADDED", object, self.marked)).collect();
         self.told.extend(events);
         if marked && self.bookmarks {
             let mut mark = self.bookmark();
@@ -71,9 +71,9 @@ impl Watch {
             && self.selector.matches(object)
     }
 
-    fn event(&self, store: &Store, what: &str, object: &Json) -> Json {
+    fn event(&self, store: &Store, what: &str, object: &Json, now: Millis) -> Json {
         let object = shown(object.clone(), &self.kind);
-        let object = if self.table { table::one(store, &self.kind, &object) } else { object };
+        let object = if self.table { table::one(store, &self.kind, &object, now) } else { object };
         json!({ "type": what, "object": object })
     }
 
@@ -88,7 +88,7 @@ impl Watch {
     }
 
     /// A change as this watch sees it: what begins or ceases to match is an addition or a removal.
-    fn seen(&self, store: &Store, change: &Change) -> Option<Json> {
+    fn seen(&self, store: &Store, change: &Change, at: Millis) -> Option<Json> {
         let now = change.what != What::Deleted && self.means(&change.object);
         let before = change.before.as_ref().is_some_and(|before| self.means(before));
         let what = match (before, now) {
@@ -97,7 +97,7 @@ impl Watch {
             (true, false) => "DELETED",
             (false, false) => return None,
         };
-        Some(self.event(store, what, &change.object))
+        Some(self.event(store, what, &change.object, at))
     }
 
     /// What has happened since the last time.
@@ -116,7 +116,7 @@ impl Watch {
             let mut events = std::mem::take(&mut self.told);
             match cluster.store.since(&self.resource, self.version) {
                 Some(changes) => {
-                    events.extend(changes.into_iter().filter_map(|change| self.seen(&cluster.store, change)));
+                    events.extend(changes.into_iter().filter_map(|change| self.seen(&cluster.store, change, now)));
                     self.version = cluster.store.version();
                 }
                 None => {

@@ -1,5 +1,6 @@
 //! From HTTP to one parsed [`Call`] and back, for the protocols AWS speaks: query (EC2, IAM, STS, Auto Scaling, Elastic Load
-//! Balancing), JSON 1.0 and 1.1 (SQS, EventBridge, KMS, Logs, Systems Manager), REST-JSON (EKS) and REST-XML (S3).
+//! Balancing), JSON 1.0 and 1.1 (SQS, EventBridge, KMS, Logs, Systems Manager), REST-JSON (EKS,
+//! Scheduler) and REST-XML (S3).
 //!
 //! A service sees parameters as one JSON object, named as the API reference names them, and answers with one: how they
 //! travel is decided here alone.
@@ -17,7 +18,7 @@ use serde_json::Value as Json;
 #[derive(Clone, Debug)]
 pub struct Call {
     /// Signing name: `ec2`, `eks`, `iam`, `sts`, `sqs`, `events`, `logs`, `kms`, `ssm`, `autoscaling`, `elasticloadbalancing`,
-    /// `s3`.
+    /// `s3`, `scheduler`.
     pub service: String,
     /// Operation as the API reference spells it.
     pub operation: String,
@@ -70,7 +71,7 @@ enum Protocol {
     Query,
     /// JSON with `x-amz-target`, 1.0 or 1.1.
     AwsJson,
-    /// EKS.
+    /// EKS, EventBridge Scheduler.
     RestJson,
     /// S3.
     RestXml,
@@ -80,7 +81,7 @@ fn protocol(service: &str) -> Protocol {
     match service {
         "ec2" => Protocol::Ec2,
         "iam" | "sts" | "autoscaling" | "elasticloadbalancing" => Protocol::Query,
-        "eks" => Protocol::RestJson,
+        "eks" | "scheduler" => Protocol::RestJson,
         "s3" => Protocol::RestXml,
         _ => Protocol::AwsJson,
     }
@@ -127,7 +128,7 @@ pub fn parse(request: &Request<Bytes>) -> Result<Call, Fault> {
     let (operation, params) = match protocol(&service) {
         Protocol::Ec2 | Protocol::Query => query::parse(request)?,
         Protocol::AwsJson => json::parse(request)?,
-        Protocol::RestJson => rest::parse_eks(request)?,
+        Protocol::RestJson => rest::parse_json(&service, request)?,
         Protocol::RestXml => rest::parse_s3(request)?,
     };
     let headers = request

@@ -1,4 +1,4 @@
-//! REST protocols: which operation a method and a path mean. EKS (JSON) and S3 (XML).
+//! REST protocols: which operation a method and a path mean. EKS and Scheduler (JSON) and S3 (XML).
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -59,6 +59,14 @@ const EKS: &[(&str, &str, &str)] = &[
     ("GET", "tags/{resourceArn}", "ListTagsForResource"),
 ];
 
+/// From the EventBridge Scheduler API reference.
+const SCHEDULER: &[(&str, &str, &str)] = &[
+    ("POST", "schedules/{Name}", "CreateSchedule"),
+    ("GET", "schedules/{Name}", "GetSchedule"),
+    ("DELETE", "schedules/{Name}", "DeleteSchedule"),
+    ("GET", "schedules", "ListSchedules"),
+];
+
 fn matches(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
     let mut captured = Vec::new();
     let (mut want, mut have) = (pattern.split('/'), path.split('/'));
@@ -75,10 +83,11 @@ fn matches(pattern: &str, path: &str) -> Option<Vec<(String, String)>> {
     }
 }
 
-pub(super) fn parse_eks(request: &Request<Bytes>) -> Result<(String, Json), Fault> {
+pub(super) fn parse_json(service: &str, request: &Request<Bytes>) -> Result<(String, Json), Fault> {
+    let table = if service == "scheduler" { SCHEDULER } else { EKS };
     let path = request.uri().path().trim_matches('/');
     let method = request.method().as_str();
-    let found = EKS.iter().filter(|row| row.0 == method).find_map(|row| Some((row.2, matches(row.1, path)?)));
+    let found = table.iter().filter(|row| row.0 == method).find_map(|row| Some((row.2, matches(row.1, path)?)));
     let Some((operation, captured)) = found else {
         return Err(Fault::new("ResourceNotFoundException", format!("no operation at {method} /{path}")).status(404));
     };

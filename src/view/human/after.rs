@@ -67,6 +67,12 @@ pub fn apply(report: &ApplyReport, style: Style) -> String {
             let _ = writeln!(out, "  {}{line}", if index == 0 { "" } else { "| " });
         }
     }
+    for note in &report.notes {
+        for (index, line) in super::wrap(&visible(note.raw()), style.width.saturating_sub(13)).into_iter().enumerate() {
+            let head = if index == 0 { painted(style, paint::CYAN, "- inside   ") } else { " ".repeat(11) };
+            let _ = writeln!(out, "  {head}{line}");
+        }
+    }
     left(&mut out, "! left over", &report.leftovers, paint::YELLOW, style);
     left(&mut out, "i kept     ", &report.kept, paint::CYAN, style);
     if !report.problems.is_empty() {

@@ -38,6 +38,7 @@ pub fn apply_summary(report: &ApplyReport, verify: Option<&VerifyReport>, meta: 
     if let Some(verify) = verify {
         checks(&mut out, verify);
     }
+    notes(&mut out, report);
     left(&mut out, "Left over", &report.leftovers);
     left(&mut out, "Kept on purpose", &report.kept);
     gantt(&mut out, &report.steps);
@@ -113,6 +114,18 @@ fn checks(out: &mut String, report: &VerifyReport) {
         table(out, true);
         out.push_str("\n</details>\n\n");
     }
+}
+
+/// What was done beside the plan.
+fn notes(out: &mut String, report: &ApplyReport) {
+    if report.notes.is_empty() {
+        return;
+    }
+    out.push_str("**Inside the cluster**\n\n");
+    for note in &report.notes {
+        let _ = writeln!(out, "- {}", prose(note.raw()));
+    }
+    out.push('\n');
 }
 
 fn left(out: &mut String, title: &str, things: &[Left]) {

@@ -180,7 +180,11 @@ pub(super) const ROWS: &[Row] = &[
         });
     }),
     row!("helm-release", ["cluster", "clusterName"], "karpenter/helm-release", Cluster, |_h| ()),
-    row!("node-class", ["role"], "karpenter/node-class/default", InPlace, |h| class_stored(h, "role", json!("by-hand"))),
+    row!("node-class", ["role"], "karpenter/node-class/default", InPlace, |h| class_stored(
+        h,
+        "role",
+        json!("by-hand")
+    )),
     row!("node-class", ["amiSelectorTerms"], "karpenter/node-class/default", InPlace, |h| {
         class_stored(h, "amiSelectorTerms", json!([{"alias": "al2023@v20261104"}]));
     }),

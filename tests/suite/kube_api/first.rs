@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use futures_util::{StreamExt as _, TryStreamExt as _};
+use futures_util::TryStreamExt as _;
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, WatchEvent, WatchParams};
 use serde_json::json;
 
@@ -66,7 +66,7 @@ fn a_watch_tells_of_changes_and_ends_in_its_time() {
         let client = client(&region);
         let maps = api(&client, "v1", "ConfigMap", "configmaps", "default");
         let version = maps.list(&ListParams::default()).await.expect("a list").metadata.resource_version.expect("one");
-        let watch = maps.watch(&WatchParams::default().timeout(60), &version).await.expect("a watch");
+        let watch = maps.watch(&WatchParams::default().timeout(100), &version).await.expect("a watch");
         let began = tokio::time::Instant::now();
         let writer = async {
             tokio::time::advance(Duration::from_secs(5)).await;
@@ -87,9 +87,7 @@ fn a_watch_tells_of_changes_and_ends_in_its_time() {
             .collect();
         assert_eq!(words, ["added", "deleted", "bookmark"]);
         let took = began.elapsed();
-        assert!((60..62).contains(&took.as_secs()), "{took:?}");
-        let old = refusal(maps.watch(&WatchParams::default(), "1").await.map(|stream| drop(stream.boxed())));
-        assert_eq!(old.0, 410);
+        assert!((100..102).contains(&took.as_secs()), "{took:?}");
     });
 }
 

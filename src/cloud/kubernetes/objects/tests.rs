@@ -38,18 +38,23 @@ fn conflict(managers: &[&str]) -> Json {
 
 #[tokio::test]
 async fn a_list_has_every_page() {
-    let page = |name: &str, next: &str| json!({"items": [{"metadata": {"name": name}}], "metadata": {"continue": next}});
+    let page =
+        |name: &str, next: &str| json!({"items": [{"metadata": {"name": name}}], "metadata": {"continue": next}});
     let (client, log) = scripted(vec![(200, page("a", "more/1")), (200, page("b", ""))]);
     let found = list(&client, &POOLS, None, "rem-ci.dev/environment=prod").await.expect("a list");
     assert_eq!(found.len(), 2);
     let log = log.lock().expect("a log");
-    assert!(log[0].ends_with("/apis/karpenter.sh/v1/nodepools?limit=500&labelSelector=rem%2Dci%2Edev%2Fenvironment%3Dprod"), "{log:?}");
+    assert!(
+        log[0].ends_with("/apis/karpenter.sh/v1/nodepools?limit=500&labelSelector=rem%2Dci%2Edev%2Fenvironment%3Dprod"),
+        "{log:?}"
+    );
     assert!(log[1].ends_with("&continue=more%2F1"), "{log:?}");
 }
 
 #[tokio::test]
 async fn what_is_not_there_is_none_and_a_deletion_of_it_is_fine() {
-    let gone = json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound", "message": "not found"});
+    let gone =
+        json!({"kind": "Status", "status": "Failure", "code": 404, "reason": "NotFound", "message": "not found"});
     let (client, _) = scripted(vec![(404, gone.clone()), (404, gone)]);
     assert_eq!(get(&client, &POOLS, Place::global("burst")).await, Ok(None));
     assert_eq!(delete(&client, &POOLS, Place::global("burst"), "").await, Ok(()));

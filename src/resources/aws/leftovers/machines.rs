@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::Filter;
+use futures_util::FutureExt as _;
 
 use super::super::ec2_common::{filter, tag_map};
 use super::{Found, KEYS, Sort, Whose};
@@ -18,25 +19,37 @@ fn questions(whose: &Whose) -> [Filter; 2] {
 
 pub(super) async fn find(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
     let asked = questions(whose);
-    let each = asked.iter().map(|filter| async {
-        let (instances, volumes, snapshots, interfaces, groups, templates) = futures_util::try_join!(
-            instances(cloud, filter),
-            volumes(cloud, filter),
-            snapshots(cloud, filter),
-            interfaces(cloud, filter),
-            groups(cloud, filter),
-            templates(cloud, filter),
-        )?;
-        Ok([instances, volumes, snapshots, interfaces, groups, templates].concat())
+    // Each on the heap: an SDK call's future is large, and these are a dozen.
+    let each = asked.iter().flat_map(|filter| {
+        [
+            instances(cloud, filter).boxed_local(),
+            volumes(cloud, filter).boxed_local(),
+            snapshots(cloud, filter).boxed_local(),
+            interfaces(cloud, filter).boxed_local(),
+            groups(cloud, filter).boxed_local(),
+            templates(cloud, filter).boxed_local(),
+        ]
     });
     let found: Vec<Vec<Found>> = futures_util::future::try_join_all(each).await?;
+    Ok(ours(whose, found))
+}
+
+/// Security groups alone.
+pub(super) async fn find_groups(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
+    let asked = questions(whose);
+    let each = asked.iter().map(|filter| groups(cloud, filter).boxed_local());
+    Ok(ours(whose, futures_util::future::try_join_all(each).await?))
+}
+
+/// Those that belong, with the reason.
+fn ours(whose: &Whose, found: Vec<Vec<Found>>) -> Vec<Found> {
     let mut kept: Vec<Found> = Vec::new();
     for mut one in found.into_iter().flatten() {
         let Some(why) = whose.reason(&one.tags) else { continue };
         one.why = why;
         kept.push(one);
     }
-    Ok(kept)
+    kept
 }
 
 /// Something found, still without the reason.
@@ -114,6 +127,6 @@ async fn templates(cloud: &Cloud, filter: &Filter) -> Read<Vec<Found>> {
     let all: Vec<_> = pages.collect::<Result<_, _>>().await.map_err(failed("ec2:DescribeLaunchTemplates"))?;
     let templates =
         all.iter().map(|template| found(Sort::LaunchTemplate, template.launch_template_id(), tag_map(template.tags())));
-    let ours = |one: &Found| one.tags.get(TAG_RESOURCE).is_some_and(|address| Address::parse(address).is_some());
-    Ok(templates.filter(|template| !ours(template)).collect())
+    let planned = |one: &Found| one.tags.get(TAG_RESOURCE).is_some_and(|address| Address::parse(address).is_some());
+    Ok(templates.filter(|template| !planned(template)).collect())
 }

@@ -153,6 +153,13 @@ pub struct Found {
 }
 
 impl Found {
+    /// One that is known by its id alone.
+    #[must_use]
+    pub fn named(sort: Sort, id: &str) -> Self {
+        let (why, state, tags) = (String::new(), String::new(), BTreeMap::new());
+        Self { sort, id: id.to_owned(), why, vpc: None, state, gib: None, tags }
+    }
+
     /// The claim that a volume was made for (`namespace/name`), which the CSI driver writes down with
     /// `--extra-create-metadata`, as EKS's add-on does (aws-ebs-csi-driver, `docs/tagging.md`).
     #[must_use]
@@ -179,11 +186,26 @@ impl Found {
 /// If one of the lists cannot be read to its end.
 pub async fn find(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
     let (machines, balancers, profiles) = futures_util::try_join!(
-        machines::find(cloud, whose),
-        balancers::find(cloud, whose),
-        profiles::find(cloud, whose),
+        Box::pin(machines::find(cloud, whose)),
+        Box::pin(balancers::find(cloud, whose)),
+        Box::pin(profiles::find(cloud, whose)),
     )?;
     let mut found: Vec<Found> = machines.into_iter().chain(balancers).chain(profiles).collect();
+    found.sort();
+    found.dedup_by(|one, other| (one.sort, &one.id) == (other.sort, &other.id));
+    Ok(found)
+}
+
+/// The load balancers, target groups and security groups among them.
+///
+/// # Errors
+/// If one of the lists cannot be read to its end.
+pub async fn balancers(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
+    let (balancers, groups) = futures_util::try_join!(
+        Box::pin(balancers::find(cloud, whose)),
+        Box::pin(machines::find_groups(cloud, whose))
+    )?;
+    let mut found: Vec<Found> = balancers.into_iter().chain(groups).collect();
     found.sort();
     found.dedup_by(|one, other| (one.sort, &one.id) == (other.sort, &other.id));
     Ok(found)

@@ -48,10 +48,7 @@ fn what_we_own_and_no_longer_want_counts() {
     });
     let owned = owned(&object);
     let want = map(&[("cpu", "50")]);
-    assert_eq!(
-        visible(&object, &owned, &LIMITS, Some(&want)),
-        Some(map(&[("cpu", "100"), ("memory", "400Gi")]))
-    );
+    assert_eq!(visible(&object, &owned, &LIMITS, Some(&want)), Some(map(&[("cpu", "100"), ("memory", "400Gi")])));
     assert_eq!(visible(&object, &owned, &Piece::typed("weight", "/spec/weight"), None), None);
 }
 

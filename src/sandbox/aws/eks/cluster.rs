@@ -66,7 +66,7 @@ pub(super) fn handle(here: &mut Here<'_>, call: &Call) -> Option<Answer> {
     let params = &call.params;
     Some(match call.operation.as_str() {
         "CreateCluster" => create(here, params),
-        "DescribeCluster" => cluster(here, params).map(|cluster| json!({ "cluster": cluster.body })),
+        "DescribeCluster" => describe(here, params),
         "ListClusters" => {
             let names: Vec<Json> = here.region.eks.clusters.keys().map(|name| json!(name)).collect();
             paged(params, "clusters", &names)
@@ -74,6 +74,17 @@ pub(super) fn handle(here: &mut Here<'_>, call: &Call) -> Option<Answer> {
         "DeleteCluster" => delete(here, params),
         _ => return None,
     })
+}
+
+/// A cluster as the API shows it. Served on loopback, its endpoint is the door that is there.
+fn describe(here: &mut Here<'_>, params: &Json) -> Answer {
+    let served = here.served;
+    let mut body = cluster(here, params)?.body.clone();
+    if let (Some(served), false) = (served, body["endpoint"].is_null()) {
+        body["endpoint"] = json!(format!("{}/clusters/{}", served.url, text(&body, "name")));
+        body["certificateAuthority"] = json!({ "data": served.authority });
+    }
+    Ok(json!({ "cluster": body }))
 }
 
 /// The `logging` field: which kinds are on and, in a second entry, which are not.

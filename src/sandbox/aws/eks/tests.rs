@@ -1,5 +1,6 @@
 //! Each rule of EKS's, on a region with three subnets.
 
+mod scheduled;
 mod semantics;
 mod wire;
 

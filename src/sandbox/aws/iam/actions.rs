@@ -65,6 +65,9 @@ fn passed(here: &Here<'_>, call: &Call) -> Vec<(String, &'static str)> {
             roles.extend(more.iter().map(|one| (text(one, "roleArn").to_owned(), "pods.eks.amazonaws.com")));
             roles
         }
+        ("scheduler", "CreateSchedule") => {
+            vec![(text(&params["Target"], "RoleArn").to_owned(), "scheduler.amazonaws.com")]
+        }
         ("iam", "AddRoleToInstanceProfile") => {
             let role = here.iam.roles.get(text(params, "RoleName"));
             vec![(role.map(|role| role.arn.clone()).unwrap_or_default(), "ec2.amazonaws.com")]
@@ -95,6 +98,9 @@ fn dependent(call: &Call) -> Vec<(&'static str, Vec<String>)> {
 
 /// Everything that the call needs: action, resources, and values that hold for that action alone.
 pub(super) fn needed(here: &Here<'_>, call: &Call) -> Vec<(String, Vec<String>, Context)> {
+    if call.service == "ssm" && call.operation == "StartSession" {
+        return session(here, call);
+    }
     let resources = resources(here, call);
     let mut needed = vec![(action(call), resources.clone(), Context::new())];
     if let Some(tagging) = tagging(call, &request_tags(&call.params)) {
@@ -105,6 +111,22 @@ pub(super) fn needed(here: &Here<'_>, call: &Call) -> Vec<(String, Vec<String>, 
     for (role, service) in passed(here, call) {
         let to = Context::from([("iam:passedtoservice".to_owned(), vec![service.to_owned()])]);
         needed.push(("iam:PassRole".to_owned(), vec![role], to));
+    }
+    needed
+}
+
+/// A session needs its instance, and its document too where one is named. Without a name, the document of shells is looked
+/// at only by policies that ask for it with `ssm:SessionDocumentAccessCheck`, and such a policy is taken not to list it
+/// (user guide, "Enforce a session document permission check for the AWS CLI").
+fn session(here: &Here<'_>, call: &Call) -> Vec<(String, Vec<String>, Context)> {
+    let (target, document) = (text(&call.params, "Target"), text(&call.params, "DocumentName"));
+    let checked =
+        Context::from([("ssm:sessiondocumentaccesscheck".to_owned(), vec![(!document.is_empty()).to_string()])]);
+    let mut needed = vec![(action(call), vec![here.arn("ec2", &format!("instance/{target}"))], checked.clone())];
+    if !document.is_empty() {
+        let account = if document.starts_with("AWS-") { "" } else { here.account };
+        let arn = format!("arn:{}:ssm:{}:{account}:document/{document}", here.partition(), call.region);
+        needed.push((action(call), vec![arn], checked));
     }
     needed
 }
@@ -174,6 +196,9 @@ pub(super) fn context(here: &Here<'_>, call: &Call, principal: &str) -> Context 
 /// Tags of what is acted on, where the sandbox has them at hand.
 pub(super) fn resource_tags(here: &Here<'_>, arns: &[String]) -> Option<BTreeMap<String, String>> {
     let [arn] = arns else { return None };
+    if let Some((_, id)) = arn.split_once(":instance/") {
+        return Some(here.region.ec2.tags.get(id).cloned().unwrap_or_default());
+    }
     let iam = &here.iam;
     if let Some(role) = iam.role(arn) {
         return Some(role.tags.clone());
@@ -211,6 +236,7 @@ fn resources(here: &Here<'_>, call: &Call) -> Vec<String> {
             let key = of("Key").map(|key| format!("/{key}")).unwrap_or_default();
             format!("arn:{}:s3:::{bucket}{key}", here.partition())
         }),
+        "scheduler" => of("Name").map(|name| here.arn("scheduler", &format!("schedule/default/{name}"))),
         "sts" => of("RoleArn").map(str::to_owned),
         _ => None,
     };

@@ -21,7 +21,7 @@ fn boundary(here: &Here<'_>, role: &Role) -> Option<String> {
 fn expired(call: &Call) -> Fault {
     let code = match call.service.as_str() {
         "ec2" => "RequestExpired",
-        "eks" | "events" | "kms" | "logs" | "sqs" | "ssm" => "ExpiredTokenException",
+        "eks" | "events" | "kms" | "logs" | "scheduler" | "sqs" | "ssm" => "ExpiredTokenException",
         _ => "ExpiredToken",
     };
     Fault::new(code, "The security token included in the request is expired").status(403)
@@ -56,7 +56,7 @@ pub fn authorize(here: &mut Here<'_>, call: &Call) -> Result<(), Fault> {
         context.extend(more);
         let tags = actions::resource_tags(here, &resources);
         for (key, value) in tags.iter().flatten() {
-            for service in ["aws", "iam"] {
+            for service in ["aws", "iam", "ssm"] {
                 context.insert(format!("{service}:resourcetag/{}", key.to_lowercase()), vec![value.clone()]);
             }
         }

@@ -343,3 +343,36 @@ fn simulation_says_what_would_be() {
     let results = world.iam("SimulatePrincipalPolicy", ask).unwrap()["EvaluationResults"].clone();
     assert_eq!((&results[0]["EvalDecision"], &results[1]["EvalDecision"]), (&json!("allowed"), &json!("implicitDeny")));
 }
+
+#[test]
+fn a_session_is_allowed_by_node_and_document() {
+    let mut world = World::new();
+    world.role("run");
+    let statement = json!({ "Version": "2012-10-17", "Statement": [
+        { "Effect": "Allow", "Action": "ssm:StartSession", "Resource": "arn:aws:ec2:us-east-1:123456789012:instance/*",
+          "Condition": { "StringEquals": { "ssm:resourceTag/rem-ci:environment": "prod" },
+                         "BoolIfExists": { "ssm:SessionDocumentAccessCheck": "true" } } },
+        { "Effect": "Allow", "Action": "ssm:StartSession",
+          "Resource": "arn:aws:ssm:us-east-1::document/AWS-StartPortForwardingSessionToRemoteHost" },
+    ] });
+    let put = json!({ "RoleName": "run", "PolicyName": "tunnel", "PolicyDocument": statement.to_string() });
+    world.iam("PutRolePolicy", put).unwrap();
+    for (id, environment) in [("i-1", "prod"), ("i-2", "dev")] {
+        let region =
+            world.state.accounts.get_mut("123456789012").unwrap().regions.entry("us-east-1".into()).or_default();
+        region.ec2.tags.insert(id.into(), [("rem-ci:environment".to_owned(), environment.to_owned())].into());
+    }
+    world.become_role("run", json!({}));
+    let forward = "AWS-StartPortForwardingSessionToRemoteHost";
+    let mut may = |target: &str, document: Option<&str>| {
+        let mut params = json!({ "Target": target });
+        if let Some(document) = document {
+            params["DocumentName"] = json!(document);
+        }
+        world.may("ssm", "StartSession", params)
+    };
+    assert!(may("i-1", Some(forward)));
+    assert!(!may("i-2", Some(forward)), "another environment's node");
+    assert!(!may("i-1", Some("AWS-StartInteractiveCommand")), "another document");
+    assert!(!may("i-1", None), "no document is a shell");
+}

@@ -1,11 +1,16 @@
-//! Simulated AWS Systems Manager: the public parameters that name the EKS optimised AMIs. Source: the EKS user guide,
+//! Simulated AWS Systems Manager: the public parameters that name the EKS optimised AMIs, and
+//! sessions. Source: the EKS user guide,
 //! "Retrieve recommended Amazon Linux AMI IDs", and Karpenter's documentation of `amiSelectorTerms`.
 //!
 //! At AWS a new AMI release comes out every week or two. Here it is every second Wednesday, so that what is recommended
 //! depends on the date as it does there; dates, patch levels and image ids are the sandbox's own.
 
+mod session;
+
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
+
+pub use session::{SHELL, Session, State};
 
 use crate::sandbox::aws::eks::patches;
 use crate::sandbox::region::{Here, epoch, text, texts, unsupported};
@@ -136,6 +141,9 @@ fn parameter(here: &Here<'_>, name: &str) -> Option<Json> {
 /// # Errors
 /// What AWS would answer.
 pub fn handle(here: &mut Here<'_>, call: &Call) -> Answer {
+    if let Some(answer) = session::handle(here, call) {
+        return answer;
+    }
     match call.operation.as_str() {
         "GetParameter" => {
             let name = text(&call.params, "Name");
