@@ -80,9 +80,10 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
         return Ok(Sight { snapshot, ..Sight::default() }.judged(loaded, model::build(&loaded.spec), ask));
     };
     let graph = model::build(&loaded.spec);
-    let mut sight = sight(world, &loaded.spec, &graph, ask.after_incomplete).await?;
+    // All reads at once are large, and every verb holds a look or two: they live on the heap.
+    let mut sight = Box::pin(sight(world, &loaded.spec, &graph, ask.after_incomplete)).await?;
     if ask.verb == Verb::Apply {
-        assume(world, &loaded.spec, &mut sight.snapshot).await?;
+        Box::pin(assume(world, &loaded.spec, &mut sight.snapshot)).await?;
     }
     let last = match &world.store {
         Some(store) => Record::read_any(store, &loaded.spec.name).await?,
@@ -202,6 +203,7 @@ async fn sight(world: &World, spec: &Spec, graph: &Graph<Cloud>, after_incomplet
         calls: first.calls + swept.calls + asked.calls,
         rounds: first.rounds + swept.rounds.max(asked.rounds),
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        kubernetes_calls: swept.inside,
     };
     let homes = spec.network.existing.iter().map(|existing| existing.vpc_id.clone()).collect();
     let snapshot = Snapshot { kinds, facts: offered.facts, homes };
