@@ -8,6 +8,7 @@ mod args;
 mod check;
 mod cost;
 mod destroy;
+mod diagnose;
 mod drift;
 mod explain;
 mod files;
@@ -16,9 +17,12 @@ mod kubeconfig;
 mod output;
 mod pin;
 mod plan;
+mod priced;
+mod prices;
 mod progress;
 mod sandbox;
 mod say;
+mod status;
 mod token;
 mod unlock;
 mod verify;
@@ -72,12 +76,19 @@ enum Verb {
     Apply(apply::Args),
     /// Prove that what was applied works
     Verify(verify::Args),
+    /// Show how an environment is right now: nodes, pools, what waits, what it costs
+    Status(status::Args),
+    /// Say why something does not work, the likeliest cause first
+    Diagnose(diagnose::Args),
     /// End an environment
     Destroy(destroy::Args),
     /// Show what moved without us since the last apply
     Drift(drift::Args),
     /// Show what environments cost a month
     Cost(cost::Args),
+    /// Price tables: refresh, show
+    #[command(subcommand)]
+    Prices(prices::Verb),
     /// Check environment files
     Check(check::Args),
     /// Print names and ids that others build upon
@@ -118,6 +129,10 @@ pub fn main() -> ExitCode {
         }
     };
     let say = Say::new(&cli.common);
+    if cli.common.csv() && !matches!(cli.verb, Verb::Cost(_)) {
+        Say::trouble("`--format csv` is for `cost` alone");
+        return Exit::Usage.into();
+    }
     let source = cli.common.source();
     // In the sandbox time is virtual: the clock jumps to the next thing that is due.
     let paused = matches!(source, Source::Sandbox(_)) && !matches!(cli.verb, Verb::Sandbox(_) | Verb::Pin(_));
@@ -150,9 +165,12 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Plan(args) => plan::run(common, args, say).await,
         Verb::Apply(args) => apply::run(common, args, say).await,
         Verb::Verify(args) => verify::run(common, args, say).await,
+        Verb::Status(args) => status::run(common, args, say).await,
+        Verb::Diagnose(args) => diagnose::run(common, args, say).await,
         Verb::Destroy(args) => destroy::run(common, args, say).await,
         Verb::Drift(args) => drift::run(common, args, say).await,
         Verb::Cost(args) => cost::run(common, args, say).await,
+        Verb::Prices(verb) => prices::run(common, verb, say).await,
         Verb::Check(args) => Ok(check::run(args, say)),
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),

@@ -41,6 +41,14 @@ pub struct AddonAccess {
     policy: &'static str,
 }
 
+impl AddonAccess {
+    /// The name of its role in an environment.
+    #[must_use]
+    pub fn role_name(&self, id: &Identity) -> String {
+        id.derived(self.role)
+    }
+}
+
 /// The add-ons whose needs are known. Source: EKS user guide, "AWS add-ons", the IAM permissions of each.
 const ADDONS: [AddonAccess; 4] = [
     AddonAccess {

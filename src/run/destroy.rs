@@ -50,8 +50,8 @@ pub async fn look_before(loaded: &Loaded, world: &World, acknowledged: &[String]
         acknowledged,
         today: world.clock.today(),
     };
-    let mut looked = look(loaded, Some(world), ask).await?;
-    let survey = survey(world, &mut looked, acknowledged).await?;
+    let mut looked = Box::pin(look(loaded, Some(world), ask)).await?;
+    let survey = Box::pin(survey(world, &mut looked, acknowledged)).await?;
     Ok((looked, survey))
 }
 
@@ -67,7 +67,7 @@ pub async fn destroy(
     sink: &dyn Fn(&Event),
     stop: &Stop,
 ) -> Result<Destroyed, Halt> {
-    let (looked, survey) = look_before(loaded, world, &approval.acknowledged).await?;
+    let (looked, survey) = Box::pin(look_before(loaded, world, &approval.acknowledged)).await?;
     if looked.refused() {
         let stops = looked.findings.into_iter().filter(Problem::stops).collect();
         return Err(Halt { exit: Exit::Refused, problems: stops });
@@ -133,13 +133,13 @@ async fn under_lock(
     let approval = format!("{} {nonce}", looked.digest);
     unprotect(world, &looked, lock).await?;
     let drain = Drain::new(world, survey, wishes, lock, sink, stop);
-    let first = beating(lock, drain.run()).await;
+    let first = Box::pin(beating(lock, drain.run())).await;
     let before = drain.elapsed();
     let mut told = Told { outcome: Outcome::default(), notes: Vec::new(), problems: Vec::new() };
     if first.complete {
         // What follows counts its time from its own beginning.
         let later = |event: &Event| sink(&Event { at: event.at + before, ..event.clone() });
-        told.outcome = execute(world, &looked, &looked.plan, &approval, lock, &later, stop).await;
+        told.outcome = Box::pin(execute(world, &looked, &looked.plan, &approval, lock, &later, stop)).await;
     } else {
         let ends = looked.plan.steps.iter().filter(|step| step.action.changes());
         told.outcome.skipped = ends.map(|step| step.address.clone()).collect();
@@ -148,13 +148,13 @@ async fn under_lock(
     let kept = first.kept.clone();
     told.take(first);
     if told.outcome.complete() {
-        let last = beating(lock, drain.last()).await;
+        let last = Box::pin(beating(lock, drain.last())).await;
         told.take(last);
     }
     let Told { mut outcome, notes, problems } = told;
     outcome.took = drain.elapsed();
     let (leftovers, mut stays) = if outcome.complete() && problems.is_empty() {
-        audit(world, &looked, survey.whose()).await?
+        Box::pin(audit(world, &looked, survey.whose())).await?
     } else {
         (Vec::new(), Vec::new())
     };

@@ -9,6 +9,7 @@
 //! | `destroy.rs` | the same to the end, with the leftover audit |
 //! | `drain/` | what lives in a cluster, before it ends |
 //! | `opening.rs` | `connect: runner-cidr`: what it may open, and that it closes |
+//! | `base.rs` | a bill against the base branch's |
 //! | `audit.rs` | what is left behind |
 //! | `tools.rs` | what a live apply must have before it begins |
 //! | `record.rs` | what is written down between runs |
@@ -16,6 +17,7 @@
 
 mod apply;
 mod audit;
+mod base;
 mod destroy;
 pub mod drain;
 mod look;
@@ -28,6 +30,7 @@ mod world;
 
 pub use apply::{Applied, Approval, apply};
 pub use audit::{AUDIT_ACTIONS, Leftover};
+pub use base::against;
 pub use destroy::{Destroyed, destroy, look_before};
 pub use drain::{DRAIN_ACTIONS, Survey, Wishes};
 pub use look::{Look, Looked, look, look_at};
@@ -82,6 +85,11 @@ pub const CODES: &[(&str, &str)] = &[
         "wrong-account",
         "The credentials belong to another AWS account than the environment file names. Nothing was read or changed. The `account` in the \
          file is a guard: use the credentials of that account, or correct the file.",
+    ),
+    (
+        "price-table",
+        "prices/ec2-REGION.json, which `rem-ci prices refresh` writes, is no price table of that region. The table that came with the program is \
+         used instead.",
     ),
     ("sandbox-file", "The sandbox file cannot be opened: another process has it, or it is not one of rem-ci's."),
     (

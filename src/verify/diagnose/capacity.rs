@@ -28,12 +28,9 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
         (Tells::Image, "cause-image-gone", "EC2 does not know the image of a launch", "kubectl describe ec2nodeclasses".to_owned()),
         (Tells::Launch, "cause-launch", "EC2 refuses to launch", "kubectl describe nodeclaims".to_owned()),
     ] {
-        let mut words = case.told(tells);
+        let words = case.told(tells);
         if words.is_empty() {
             continue;
-        }
-        if tells == Tells::Quota {
-            words.extend(case.seen.aws.quotas.iter().map(|quota| format!("{}: {} vCPUs", quota.name, quota.limit)));
         }
         found.push(weighed(case, Cause::new(code, title, words)).run(command));
     }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::container::{self, Fate};
 use super::inside::Inside;
 use super::meta::{asked_to_leave, is_true, items, leaving, moment, name, set_condition, since, uid};
-use super::{nodes, pods};
+use super::{nodes, pods, volumes};
 use crate::sandbox::kube::store::{Key, text, time};
 use crate::sandbox::state::Millis;
 
@@ -70,7 +70,7 @@ fn live(inside: &mut Inside<'_, '_>, pod: &Json, node: &Json) {
     if started == 0 {
         accept(inside, pod, node);
     }
-    if !inside.reached(pulled) {
+    if !volumes::bound(inside, pod) || !inside.reached(pulled) {
         return;
     }
     let key = Key::of(pod);

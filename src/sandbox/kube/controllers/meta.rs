@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::sandbox::kube::store::{Key, text, time};
+use crate::sandbox::kube::store::{text, time};
 use crate::sandbox::state::Millis;
 
 pub(super) fn name(object: &Json) -> &str {
@@ -152,9 +152,4 @@ pub(super) fn finalizer(object: &mut Json, name: &str, wanted: bool) {
 /// Whether it has a finalizer.
 pub(super) fn has_finalizer(object: &Json, name: &str) -> bool {
     items(object, "/metadata/finalizers").iter().any(|one| one == name)
-}
-
-/// The keys of objects that fit.
-pub(super) fn keys<'a>(objects: impl Iterator<Item = &'a Json>, fits: impl Fn(&Json) -> bool) -> Vec<Key> {
-    objects.filter(|object| fits(object)).map(Key::of).collect()
 }

@@ -20,6 +20,7 @@
 //! | `pdb.rs` | disruption budgets |
 //! | `scheduler.rs`, `fit.rs`, `affinity.rs` | which pod goes to which node |
 //! | `kubelet.rs`, `container.rs` | pods on nodes: starting, crashing, ending |
+//! | `services.rs`, `volumes.rs` | load balancers and EBS volumes |
 //! | `usage.rs` | figures for `metrics.k8s.io` |
 //! | `karpenter/` | the controller that makes nodes |
 
@@ -45,10 +46,12 @@ mod quantity;
 mod replicas;
 mod run;
 mod scheduler;
+mod services;
 mod stateful;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod volumes;
 mod world;
 
 pub use run::{Work, logs, next_due, settle};

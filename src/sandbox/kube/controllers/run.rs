@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::inside::Inside;
 use super::meta::leaving;
 use super::{
-    addons, daemons, deployments, gc, jobs, karpenter, kubelet, nodes, pdb, replicas, scheduler, stateful, world,
+    addons, daemons, deployments, gc, jobs, karpenter, kubelet, nodes, pdb, replicas, scheduler, services, stateful,
+    volumes, world,
 };
 use crate::sandbox::kube::Cluster;
 use crate::sandbox::kube::store::What;
@@ -30,8 +31,17 @@ pub struct Work {
     seen: BTreeMap<String, u64>,
     /// When each controller wants to run again.
     wakes: BTreeMap<String, Millis>,
+    /// What was said last, by what it is about.
+    told: BTreeMap<String, String>,
     /// Of Karpenter, beside its objects.
     pub karpenter: karpenter::Memory,
+}
+
+impl Work {
+    /// Whether a message is news; it is not the next time.
+    pub(super) fn news(&mut self, about: &str, message: &str) -> bool {
+        self.told.insert(about.to_owned(), message.to_owned()).as_deref() != Some(message)
+    }
 }
 
 /// One controller: its name, the resources it watches, whether it looks at the region, and what it does. A watched `-` is
@@ -62,8 +72,15 @@ const CONTROLLERS: &[Controller] = &[
     controller("stateful", &["statefulsets.apps", "pods"], false, stateful::run),
     controller("jobs", &["jobs.batch", "pods"], false, jobs::run),
     controller("pdb", &["poddisruptionbudgets.policy", "pods"], false, pdb::run),
-    controller("scheduler", &["pods", "nodes"], false, scheduler::run),
-    controller("kubelet", &["pods", "nodes"], true, kubelet::run),
+    controller("services", &["services"], false, services::run),
+    controller(
+        "volumes",
+        &["persistentvolumeclaims", "persistentvolumes", "pods", "storageclasses.storage.k8s.io"],
+        true,
+        volumes::run,
+    ),
+    controller("scheduler", &["pods", "nodes", "persistentvolumeclaims"], false, scheduler::run),
+    controller("kubelet", &["pods", "nodes", "persistentvolumeclaims"], true, kubelet::run),
 ];
 
 const LEASES: &str = "leases.coordination.k8s.io";
@@ -76,6 +93,17 @@ const KARPENTER: &[Controller] = &[
     controller("karpenter-leader", &["pods", "serviceaccounts"], true, karpenter::lead),
     controller("karpenter-classes", &[LEASES, CLASSES, CLAIMS], true, karpenter::classes),
     controller("karpenter-pools", &[LEASES, CLASSES, POOLS, CLAIMS], false, karpenter::pools),
+    controller("karpenter-provisioner", &[LEASES, "pods", "nodes", POOLS, CLASSES, CLAIMS], true, karpenter::provision),
+    controller("karpenter-claims", &[LEASES, CLAIMS, "nodes", CLASSES], true, karpenter::claims),
+    controller("karpenter-interruption", &[LEASES, CLAIMS], true, karpenter::listen),
+    controller("karpenter-drift", &[LEASES, CLAIMS, POOLS, CLASSES, "pods", "nodes"], false, karpenter::judge),
+    controller("karpenter-disruption", &[LEASES, CLAIMS, POOLS, "pods", "nodes"], false, karpenter::disrupt),
+    controller(
+        "karpenter-termination",
+        &[LEASES, CLAIMS, "nodes", "pods", "poddisruptionbudgets.policy"],
+        true,
+        karpenter::terminate,
+    ),
 ];
 
 /// Every controller: the cluster's own and Karpenter's.

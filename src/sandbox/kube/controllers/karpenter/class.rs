@@ -149,7 +149,7 @@ fn resolve(inside: &mut Inside<'_, '_>, leader: &Leader, class: &Json) {
     if leader.version >= (1, 2) {
         let usable = judged.iter().all(|one| one.1 == "True");
         judged.push(if usable {
-            tried(inside, leader, class, &status)
+            tried(inside, leader, class)
         } else {
             (
                 "ValidationSucceeded",
@@ -180,7 +180,7 @@ fn reservations(inside: &mut Inside<'_, '_>, leader: &Leader, class: &Json) -> J
 }
 
 /// The three dry runs of a launch.
-fn tried(inside: &mut Inside<'_, '_>, leader: &Leader, class: &Json, status: &Json) -> Judged {
+fn tried(inside: &mut Inside<'_, '_>, leader: &Leader, class: &Json) -> Judged {
     const KIND: &str = "ValidationSucceeded";
     let tags = super::launch::tags(inside, class, "karpenter-dry-run", "karpenter-dry-run");
     for (operation, reason) in [
@@ -188,7 +188,7 @@ fn tried(inside: &mut Inside<'_, '_>, leader: &Leader, class: &Json, status: &Js
         ("CreateLaunchTemplate", "CreateLaunchTemplateAuthCheckFailed"),
         ("RunInstances", "RunInstancesAuthCheckFailed"),
     ] {
-        if let Err(fault) = super::launch::may(inside, &leader.role, operation, &tags, status) {
+        if let Err(fault) = super::launch::may(inside, &leader.role, operation, &tags) {
             let message = format!("Controller isn't authorized to call ec2:{operation}");
             log::error(
                 inside,

@@ -139,6 +139,18 @@ pub(super) fn may(
     verdict
 }
 
+/// Whether a pod may make a call as whoever it is, or what its SDK says.
+pub(in super::super) fn allowed(
+    inside: &mut Inside<'_, '_>,
+    pod: &Json,
+    service: &str,
+    operation: &str,
+    sdk: &str,
+) -> Result<(), String> {
+    let role = role(inside, pod)?;
+    may(inside, &role, service, operation, json!({})).map_err(|fault| words(sdk, operation, &fault))
+}
+
 /// A refusal as AWS's SDK for Go words it.
 pub(super) fn words(service: &str, operation: &str, fault: &Fault) -> String {
     format!(

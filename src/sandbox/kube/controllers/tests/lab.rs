@@ -262,7 +262,12 @@ fn roles(here: &mut Here<'_>) {
             format!("{ISSUER}:sub"): "system:serviceaccount:kube-system:karpenter", format!("{ISSUER}:aud"): "sts.amazonaws.com",
         }},
     }]});
-    for (name, trust) in [("karpenter", trust), ("nodes", json!({"Statement": []}))] {
+    let nobody = || json!({"Statement": []});
+    let csi = trust.to_string().replace("kube-system:karpenter", "kube-system:ebs-csi-controller-sa");
+    let csi = serde_json::from_str(&csi).expect("a policy");
+    for (name, trust) in
+        [("karpenter", trust), ("csi", csi), ("nodes", nobody()), ("AWSServiceRoleForEC2Spot", nobody())]
+    {
         let role = iam::Role {
             name: name.to_owned(),
             arn: arn(name),
@@ -311,7 +316,7 @@ fn cluster(here: &mut Here<'_>) {
         ("aws-ebs-csi-driver", "v1.57.1-eksbuild.1"),
         ("metrics-server", "v0.8.1-eksbuild.2"),
     ] {
-        let body = json!({"addonName": name, "addonVersion": version, "status": "ACTIVE"});
+        let body = json!({"addonName": name, "addonVersion": version, "status": "ACTIVE", "serviceAccountRoleArn": arn("csi")});
         of.addons.insert(name.to_owned(), eks::Addon { body, ..eks::Addon::default() });
     }
     let group = eks::Group {
