@@ -26,7 +26,7 @@ async fn cluster(loaded: &Loaded) -> Region {
     let region = Region::new(5, &loaded.spec.account);
     let world = region.world(loaded);
     let looked = look(loaded, &world).await.expect("a plan");
-    for section in ["cluster", "identity"] {
+    for section in ["identity", "cluster"] {
         let only = Approval { only: Some(section.to_owned()), ..approval(&looked) };
         let applied =
             run::apply(loaded, &world, &only, &|_| {}, &rem_ci::engine::Stop::default()).await.expect("applied");
