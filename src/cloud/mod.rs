@@ -13,6 +13,7 @@ mod guarding;
 pub mod helm;
 pub mod kubernetes;
 mod lock;
+pub mod prices;
 mod store;
 mod telling;
 pub mod temp;

@@ -1,7 +1,7 @@
 //! Lock, look again, compare with the approval, apply, write down.
 
 use super::record::{Record, State, recorded};
-use super::{Halt, Look, Looked, World, look};
+use super::{Halt, Look, Looked, World, look, opening, tools};
 use crate::cloud::{Holder, Lock, Refusal};
 use crate::config::Loaded;
 use crate::engine::{self, Canonical, Class, Event, Failure, Gate as _, Outcome, Plan, Setting, Stop};
@@ -120,7 +120,8 @@ pub async fn apply(
     };
     let first = look(loaded, Some(world), ask).await?;
     let lock = lock(world, &first, "apply", approval.no_lock).await?;
-    let ended = Box::pin(under_lock(loaded, world, approval, record, &lock, first, sink, stop)).await;
+    let work = under_lock(loaded, world, approval, record, &lock, first, sink, stop);
+    let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
     // A lock that cannot be released runs out by itself.
     let _ = lock.release().await;
     world.close()?;
@@ -164,6 +165,7 @@ async fn under_lock(
         let problem = Problem::error("cluster-unreachable", title, help).about(&step.address);
         return Err(Halt::new(Exit::Incomplete, problem));
     }
+    tools::check(world, &looked)?;
     let plan = match &approval.only {
         Some(section) => only(&looked.plan, section)?,
         None => looked.plan.clone(),

@@ -8,7 +8,7 @@ use super::record::{State, recorded};
 use super::{Halt, Record, World};
 use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
-use crate::cost::{Bill, Book, Line, Rates, pack, usage};
+use crate::cost::{Bill, Book, Compared, Line, LineClass, Rates, pack, usage};
 use crate::engine::{
     Action, Address, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept, UNREACHABLE, Value, estimate,
     read, tally,
@@ -127,10 +127,16 @@ impl Sight {
                 Plan::destroy(&graph, &snapshot, &owner, &resources::about, &|address| kept(&spec, address))
             }
         };
+        let bill = bill(&spec, &plan, ask.today, live);
+        let table = Book::of(&spec.region).err().map(|why| {
+            let title = format!("prices/ec2-{}.json is not used: {why}", spec.region);
+            Problem::warning("price-table", title, "run rem-ci prices refresh, or delete it")
+        });
         let case = guard::Case {
             spec: &spec,
             last: last.as_ref(),
             plan: &plan,
+            bill: &bill,
             verb: ask.verb,
             today: ask.today,
             live,
@@ -141,8 +147,8 @@ impl Sight {
         acknowledged.extend(ask.acknowledged.iter().cloned());
         let mut findings = loaded.findings.clone();
         findings.extend(unread);
+        findings.extend(table);
         findings.extend(guard::check(&case, &acknowledged));
-        let bill = bill(&spec, &plan, ask.today);
         Looked {
             digest: plan.canonical().digest(),
             input_digest: config::input_digest(&spec),
@@ -282,9 +288,15 @@ where
 }
 
 /// What the environment costs as it is and as it will be.
-fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
+fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date, live: bool) -> Bill {
     let assumptions = &spec.cost.assumptions;
-    let rates = Rates::new(Book::embedded(&spec.region), today, assumptions, &plan.facts).less(&spec.cost.discount);
+    let rates = Rates::new(
+        Book::of(&spec.region).unwrap_or_else(|_| Book::embedded(&spec.region)),
+        today,
+        assumptions,
+        &plan.facts,
+    )
+    .less(&spec.cost.discount);
     let pools = pack::price(spec, &rates);
     let side = |fields: &dyn Fn(&Step) -> Option<Fields>| {
         let present: Vec<(Address, Fields)> =
@@ -309,9 +321,16 @@ fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date) -> Bill {
         Action::Keep => step.want.clone().or_else(|| step.live.as_ref().map(|live| live.fields.clone())),
         _ => step.want.clone(),
     });
-    let bill = Bill::compute(&before, &after, &rates);
-    let pools = if bill.after.pools == crate::cost::Totals::default().pools { pack::Pools::default() } else { pools };
-    Bill { pools, ..bill }
+    let mut bill = Bill::compute(&before, &after, &rates);
+    if live {
+        bill.compared = Compared::Live;
+    }
+    if bill.entries.iter().any(|entry| entry.class == LineClass::NodePool && entry.after.is_some()) {
+        let gpu = |name: &str| rates.book.and_then(|book| book.instance(name)).is_some_and(|price| price.gpu);
+        bill.gpu = pools.pools.iter().flat_map(|pool| &pool.nodes).any(|node| gpu(&node.instance_type));
+        bill.pools = pools;
+    }
+    bill
 }
 
 /// A launch template says what one node's volume is, its node group how many there are: the template's lines count once

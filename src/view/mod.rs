@@ -16,6 +16,8 @@
 //! | `json.rs` | the versioned formats |
 //! | `calls.rs` | requests as they are made |
 //! | `csv.rs` | cost lines for spreadsheets |
+//! | `tables.rs` | which price tables there are |
+//! | `pools.rs` | node pools: which nodes, how full; groups and bars |
 //! | `errors.rs` | problems with a snippet |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
@@ -31,8 +33,10 @@ pub mod json;
 pub mod markdown;
 pub mod number;
 pub mod out;
+mod pools;
 pub mod progress;
 pub mod report;
+pub mod tables;
 pub mod text;
 mod words;
 
@@ -40,6 +44,7 @@ mod words;
 mod tests;
 
 pub use fields::{field_rows, field_rows_of, leaf};
+pub use pools::By;
 pub use text::Untrusted;
 
 /// How a terminal wants its text.

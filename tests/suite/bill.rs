@@ -7,7 +7,7 @@ use rem_ci::{config::Loaded, cost::Bill, guard::Verb};
 
 use crate::common::{Region, apply, environment, today, virtual_time};
 
-fn offline(loaded: &Loaded) -> Bill {
+pub(crate) fn offline(loaded: &Loaded) -> Bill {
     let ask = Look { verb: Verb::Apply, after_incomplete: false, acknowledged: &[], today: today() };
     virtual_time(async { look(loaded, None, ask).await.expect("a look").bill })
 }

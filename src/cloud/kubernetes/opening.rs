@@ -199,12 +199,18 @@ impl Opening {
         self.0.permitted.store(true, Ordering::SeqCst);
     }
 
+    /// Whether it was.
+    #[must_use]
+    pub fn permitted(&self) -> bool {
+        self.0.permitted.load(Ordering::SeqCst)
+    }
+
     /// Lets this machine in, if this run may; once in a run.
     ///
     /// # Errors
     /// If the address makes no sense, or intent, schedule or update cannot be made: then nothing is open.
     pub async fn open(&self) -> Result<(), Failure> {
-        if !self.0.permitted.load(Ordering::SeqCst) {
+        if !self.permitted() {
             return Ok(());
         }
         let mut opened = self.0.opened.lock().await;

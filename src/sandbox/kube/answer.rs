@@ -12,7 +12,7 @@ use super::status::Failure;
 use super::store::Store;
 use super::types::Kind;
 use super::watch::Watch;
-use super::{controllers, crd, discovery, namespaces, openapi, read, review, subresource, table, write};
+use super::{controllers, crd, discovery, namespaces, openapi, proto, read, review, subresource, table, write};
 use crate::sandbox::region::{self, Here};
 use crate::sandbox::state::{Action, Millis, State};
 
@@ -105,7 +105,8 @@ impl Ask<'_> {
         let media = self.header("content-type");
         let bytes = self.request.body();
         if media.contains("protobuf") || media.contains("cbor") {
-            return Err(Failure::media(media, "application/json, application/yaml"));
+            let read = proto::read(bytes);
+            return read.ok_or_else(|| Failure::media(media, "application/json, application/yaml"));
         }
         if media.contains("yaml") {
             return serde_yaml::from_slice(bytes)

@@ -15,6 +15,8 @@ pub(super) struct Options {
     grace_s: Option<u64>,
     uid: String,
     version: String,
+    /// Whether the body says that nothing is to be kept.
+    pub(super) dry: bool,
 }
 
 impl Options {
@@ -42,6 +44,7 @@ impl Options {
             grace_s: body["gracePeriodSeconds"].as_u64().or_else(|| ask.query.number("gracePeriodSeconds")),
             uid: text(&body, "/preconditions/uid").to_owned(),
             version: text(&body, "/preconditions/resourceVersion").to_owned(),
+            dry: body["dryRun"].as_array().is_some_and(|all| all.iter().any(|one| one == "All")),
         })
     }
 }

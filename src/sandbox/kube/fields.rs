@@ -294,3 +294,6 @@ pub fn timeless(object: &Json) -> Json {
     }
     object
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@
 //! | `store.rs` | all objects of one cluster, their versions, and the changes that watches tell |
 //! | `answer.rs` | one request: which cluster, who, what; faults; then one of the following |
 //! | `door.rs` | the doors: a tower service in process, streams of watches |
-//! | `rest.rs`, `status.rs` | what is asked for; answers that are no objects |
+//! | `rest.rs`, `proto.rs`, `status.rs` | what is asked for, and bodies that are no JSON; answers that are no objects |
 //! | `read.rs`, `page.rs`, `select.rs`, `watch.rs`, `table.rs` | get, list, watch; what `kubectl get` prints |
 //! | `write.rs`, `delete.rs`, `admit.rs` | create, update, patch, delete; what stands before the store |
 //! | `patch.rs`, `owned.rs`, `fields.rs`, `shape.rs` | patches; server-side apply, field by field |
@@ -40,6 +40,7 @@ mod openapi;
 pub mod owned;
 pub mod page;
 pub mod patch;
+mod proto;
 pub mod rbac;
 mod read;
 pub mod rest;

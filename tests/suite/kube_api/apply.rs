@@ -171,5 +171,8 @@ fn a_dry_run_answers_and_keeps_nothing() {
             widgets.patch("one", &params, &Patch::Apply(widget(json!({ "colour": "red" })))).await.expect("shown");
         assert_eq!(shown.data["spec"]["colour"], "red");
         assert!(widgets.get("one").await.expect("there").data["spec"].get("colour").is_none());
+        let delete = kube::api::DeleteParams { dry_run: true, ..Default::default() };
+        widgets.delete("one", &delete).await.expect("shown");
+        widgets.get("one").await.expect("still there");
     });
 }
