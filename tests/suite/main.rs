@@ -14,6 +14,7 @@
 //! | `credentials.rs` | sessions shorter than the run |
 //! | `cuts.rs` | killed or cut at every single call, then run again |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
+//! | `diagnose.rs` | broken worlds, what verify and diagnose say of each; where pods land; the canary |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
 //! | `litter.rs` | what Karpenter, controllers and the CSI driver make for a cluster, put into a region |
 //! | `kube_api.rs` | the simulated Kubernetes API through a real client |
@@ -45,6 +46,7 @@ mod cost;
 mod credentials;
 mod cuts;
 mod destroy;
+mod diagnose;
 mod fault;
 mod kube_api;
 mod late;
