@@ -14,6 +14,7 @@
 //! | `human.rs`, `human/` | the terminal |
 //! | `markdown.rs`, `markdown/` | comment and job summary |
 //! | `json.rs` | the versioned formats |
+//! | `actual.rs` | what was billed beside what was estimated |
 //! | `csv.rs` | cost lines for spreadsheets |
 //! | `tables.rs` | which price tables there are |
 //! | `pools.rs` | node pools: which nodes, how full; groups and bars |
@@ -22,6 +23,7 @@
 //! | `progress.rs` | an apply as it goes |
 //! | `out.rs` | the one place that prints |
 
+pub mod actual;
 pub mod csv;
 pub mod diagram;
 pub mod errors;

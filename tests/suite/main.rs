@@ -18,6 +18,7 @@
 //! | `lock.rs` | one run at a time: folder, lease, frozen holders, unlock |
 //! | `money.rs` | fixed monthly cost, to the cent |
 //! | `moto.rs` | the kinds against a simulator that is not ours |
+//! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
@@ -41,6 +42,7 @@ mod fault;
 mod lock;
 mod money;
 mod moto;
+mod prices;
 mod reads;
 mod signals;
 mod speed;
