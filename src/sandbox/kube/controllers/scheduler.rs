@@ -42,7 +42,7 @@ pub(super) fn run(inside: &mut Inside<'_, '_>) {
             Ok(at) => {
                 let node = rooms[at].node;
                 quantity::add(&mut rooms[at].used, &pods::requests(&pod["spec"]));
-                placed.push(Placed { pod, labels: &node["metadata"]["labels"] });
+                placed.push(Placed::new(pod, &node["metadata"]["labels"]));
                 bind(inside, pod, name(node));
             }
             Err(why) => leave(inside, pod, &why),

@@ -77,14 +77,13 @@ pub(super) fn plan(inside: &Inside<'_, '_>, wanted: &[Json], without: &BTreeSet<
         let room = rooms.iter_mut().find(|room| fit::refused(pod, room, &placed, &domains).is_none());
         if let Some(room) = room {
             quantity::add(&mut room.used, &pods::requests(&pod["spec"]));
-            placed.push(Placed { pod, labels: &room.node["metadata"]["labels"] });
+            placed.push(Placed::new(pod, &room.node["metadata"]["labels"]));
             outcome.taken.push((pod.clone(), name(room.node).to_owned()));
             continue;
         }
         let sources = sources.get_or_insert_with(|| usable(inside));
-        let mut others: Vec<Placed<'_>> =
-            placed.iter().map(|one| Placed { pod: one.pod, labels: one.labels }).collect();
-        others.extend(planned.iter().map(|(pod, labels)| Placed { pod, labels }));
+        let mut others: Vec<Placed<'_>> = placed.clone();
+        others.extend(planned.iter().map(|(pod, labels)| Placed::new(pod, labels)));
         let mut domains = domains;
         domains.extend(&*zones);
         match new(sources, &mut outcome.plans, pod, &others, &domains) {
