@@ -104,7 +104,7 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     let applied = applied?;
     let mut exit = applied.exit();
     let checks = if exit == Exit::Done && !args.no_verify && args.only.is_none() {
-        Some(verify::aws(&world.cloud, &loaded.spec, &applied.looked.id).await?)
+        Some(verify::all(&world.cloud, &world.clock, &loaded.spec, &applied.looked.id).await?)
     } else {
         None
     };

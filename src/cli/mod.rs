@@ -8,16 +8,21 @@ mod args;
 mod check;
 mod cost;
 mod destroy;
+mod diagnose;
 mod drift;
 mod explain;
 mod files;
 mod graph;
 mod kubeconfig;
 mod output;
+mod pin;
 mod plan;
+mod priced;
+mod prices;
 mod progress;
 mod sandbox;
 mod say;
+mod status;
 mod token;
 mod unlock;
 mod verify;
@@ -71,12 +76,19 @@ enum Verb {
     Apply(apply::Args),
     /// Prove that what was applied works
     Verify(verify::Args),
+    /// Show how an environment is right now: nodes, pools, what waits, what it costs
+    Status(status::Args),
+    /// Say why something does not work, the likeliest cause first
+    Diagnose(diagnose::Args),
     /// End an environment
     Destroy(destroy::Args),
     /// Show what moved without us since the last apply
     Drift(drift::Args),
     /// Show what environments cost a month
     Cost(cost::Args),
+    /// Price tables: refresh, show
+    #[command(subcommand)]
+    Prices(prices::Verb),
     /// Check environment files
     Check(check::Args),
     /// Print names and ids that others build upon
@@ -85,6 +97,8 @@ enum Verb {
     Graph(graph::Args),
     /// Write a kubeconfig for an environment's cluster
     Kubeconfig(kubeconfig::Args),
+    /// Pin Karpenter's chart: check its signature, write its digest into the file
+    Pin(pin::Args),
     /// Print a token for an environment's cluster, as kubectl's exec plugins do
     Token(token::Args),
     /// Take the lock away from a run that is dead
@@ -115,9 +129,13 @@ pub fn main() -> ExitCode {
         }
     };
     let say = Say::new(&cli.common);
+    if cli.common.csv() && !matches!(cli.verb, Verb::Cost(_)) {
+        Say::trouble("`--format csv` is for `cost` alone");
+        return Exit::Usage.into();
+    }
     let source = cli.common.source();
     // In the sandbox time is virtual: the clock jumps to the next thing that is due.
-    let paused = matches!(source, Source::Sandbox(_)) && !matches!(cli.verb, Verb::Sandbox(_));
+    let paused = matches!(source, Source::Sandbox(_)) && !matches!(cli.verb, Verb::Sandbox(_) | Verb::Pin(_));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(paused).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -147,13 +165,17 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Plan(args) => plan::run(common, args, say).await,
         Verb::Apply(args) => apply::run(common, args, say).await,
         Verb::Verify(args) => verify::run(common, args, say).await,
+        Verb::Status(args) => status::run(common, args, say).await,
+        Verb::Diagnose(args) => diagnose::run(common, args, say).await,
         Verb::Destroy(args) => destroy::run(common, args, say).await,
         Verb::Drift(args) => drift::run(common, args, say).await,
         Verb::Cost(args) => cost::run(common, args, say).await,
+        Verb::Prices(verb) => prices::run(common, verb, say).await,
         Verb::Check(args) => Ok(check::run(args, say)),
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),
         Verb::Kubeconfig(args) => kubeconfig::run(common, args, say).await,
+        Verb::Pin(args) => pin::run(args, say).await,
         Verb::Token(args) => token::run(common, args, say).await,
         Verb::Unlock(args) => unlock::run(common, args, say).await,
         Verb::Sandbox(verb) => sandbox::run(common, verb, say).await,

@@ -13,13 +13,21 @@ pub(super) struct Args {
     /// The environment: a name or a path
     #[arg(value_name = "ENV")]
     pub(super) environment: String,
+    /// Prove it by doing: a pod for each pool gets a node and both go again, a message in the queue is taken. Costs cents
+    #[arg(long)]
+    pub(super) canary: bool,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
     let loaded = Common::load(&args.environment)?;
     let world = common.world(&loaded).await?;
     let id = model::Identity::of(&loaded.spec);
-    let checks = verify::aws(&world.cloud, &loaded.spec, &id).await?;
+    let mut checks = verify::all(&world.cloud, &world.clock, &loaded.spec, &id).await?;
+    if args.canary {
+        say.aside("canary: a pod for each pool, a message for the queue\n");
+        checks.extend(verify::canary::canary(&world.cloud, &world.clock, &loaded.spec, &id).await);
+        world.close()?;
+    }
     let report = verify_report(&loaded.spec.name, &checks);
     match say.format {
         Format::Human => say.result(&human::verify(&report, say.style(Stream::Stdout))),

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::policies::{cni_ipv6, managed, trust};
+use serde_json::json;
+
+use super::policies::{self, cni_ipv6, managed, trust};
 use super::{Identity, parts};
 use crate::cloud::Cloud;
 use crate::config::Spec;
-use crate::config::spec::{Identity as Access, IpFamily};
+use crate::config::spec::{Connect, Identity as Access, IpFamily};
 use crate::engine::{Address, Graph, Value};
 use crate::resources::aws::iam_role::IamRole;
 use crate::resources::aws::oidc_provider::OidcProvider;
@@ -37,6 +39,14 @@ pub struct AddonAccess {
     pub service_accounts: &'static [&'static str],
     /// AWS's policy for it, with its path.
     policy: &'static str,
+}
+
+impl AddonAccess {
+    /// The name of its role in an environment.
+    #[must_use]
+    pub fn role_name(&self, id: &Identity) -> String {
+        id.derived(self.role)
+    }
 }
 
 /// The add-ons whose needs are known. Source: EKS user guide, "AWS add-ons", the IAM permissions of each.
@@ -109,12 +119,45 @@ pub fn base_roles(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity) -> parts
     };
     let system = node("identity", "system-node", "system-node", format!("System nodes of the cluster {cluster}."));
     let karpenter = node("karpenter", "node", "karpenter-node", format!("Karpenter's nodes of the cluster {cluster}."));
+    if spec.connect == Connect::RunnerCidr {
+        graph.add(closer(spec, id));
+    }
     parts::BaseRoles {
         cluster: control_plane.attr("arn"),
         system_node: system.attr("arn"),
         karpenter_node: karpenter.attr("arn"),
         karpenter_node_name: karpenter.attr("name"),
     }
+}
+
+const CLOSER: &str = "closer";
+
+/// The role that EventBridge Scheduler closes the endpoint with, when a run that opened it does not (`connect: runner-cidr`).
+/// It may change this one cluster's configuration and nothing else.
+///
+/// Source: EventBridge Scheduler user guide, "Setting up", "Confused deputy prevention".
+fn closer(spec: &Spec, id: &Identity) -> IamRole {
+    let may = policies::document(vec![json!({
+        "Effect": "Allow",
+        "Action": "eks:UpdateClusterConfig",
+        "Resource": cluster_arn(spec, id),
+    })]);
+    IamRole {
+        inline: BTreeMap::from([("close-endpoint".to_owned(), may)]),
+        ..role(
+            id,
+            Address::keyed("identity", "iam-role", "endpoint-closer"),
+            CLOSER,
+            format!("Closes the endpoint of the cluster {} when its time is over.", spec.cluster.name),
+            trust::scheduler(&id.account),
+        )
+    }
+}
+
+/// The ARN of that role, which follows from its name.
+#[must_use]
+pub fn closer_arn(id: &Identity) -> String {
+    id.iam_arn(&format!("role{}{}", id.iam_path(), id.derived(CLOSER)))
 }
 
 /// Adds the cluster's OIDC provider and a role for every add-on with an `identity` whose needs are known.

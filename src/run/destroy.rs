@@ -4,7 +4,7 @@ use super::apply::{Applied, Approval, execute, exit_of, lock, nonce, stamp};
 use super::audit::{Leftover, audit};
 use super::drain::{Drain, Drained, Survey, Wishes, survey};
 use super::record::{Record, State, recorded};
-use super::{Halt, Look, Looked, World, look};
+use super::{Halt, Look, Looked, World, look, opening};
 use crate::cloud::{Lock, lock_key};
 use crate::config::Loaded;
 use crate::engine::{Action, Change, Class, Cx, Event, Gate as _, Outcome, Ready, Stop, Value};
@@ -50,8 +50,8 @@ pub async fn look_before(loaded: &Loaded, world: &World, acknowledged: &[String]
         acknowledged,
         today: world.clock.today(),
     };
-    let mut looked = look(loaded, Some(world), ask).await?;
-    let survey = survey(world, &mut looked, acknowledged).await?;
+    let mut looked = Box::pin(look(loaded, Some(world), ask)).await?;
+    let survey = Box::pin(survey(world, &mut looked, acknowledged)).await?;
     Ok((looked, survey))
 }
 
@@ -67,7 +67,7 @@ pub async fn destroy(
     sink: &dyn Fn(&Event),
     stop: &Stop,
 ) -> Result<Destroyed, Halt> {
-    let (looked, survey) = look_before(loaded, world, &approval.acknowledged).await?;
+    let (looked, survey) = Box::pin(look_before(loaded, world, &approval.acknowledged)).await?;
     if looked.refused() {
         let stops = looked.findings.into_iter().filter(Problem::stops).collect();
         return Err(Halt { exit: Exit::Refused, problems: stops });
@@ -78,7 +78,19 @@ pub async fn destroy(
         return Err(Halt::new(Exit::PlanChanged, problem));
     }
     let lock = lock(world, &looked, "destroy", approval.no_lock).await?;
-    let ended = Box::pin(under_lock(world, &lock, looked, &survey, wishes, sink, stop)).await;
+    let work = async {
+        // What could not be seen before the endpoint was opened is seen now.
+        let (looked, survey) = match &world.cloud.opening {
+            Some(_) => look_before(loaded, world, &approval.acknowledged).await?,
+            None => (looked, survey),
+        };
+        if looked.refused() {
+            let stops = looked.findings.into_iter().filter(Problem::stops).collect();
+            return Err(Halt { exit: Exit::Refused, problems: stops });
+        }
+        under_lock(world, &lock, looked, &survey, wishes, sink, stop).await
+    };
+    let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
     let _ = lock.release().await;
     world.close()?;
     if let (Ok(destroyed), Some(store)) = (&ended, &world.store)
@@ -121,13 +133,13 @@ async fn under_lock(
     let approval = format!("{} {nonce}", looked.digest);
     unprotect(world, &looked, lock).await?;
     let drain = Drain::new(world, survey, wishes, lock, sink, stop);
-    let first = beating(lock, drain.run()).await;
+    let first = Box::pin(beating(lock, drain.run())).await;
     let before = drain.elapsed();
     let mut told = Told { outcome: Outcome::default(), notes: Vec::new(), problems: Vec::new() };
     if first.complete {
         // What follows counts its time from its own beginning.
         let later = |event: &Event| sink(&Event { at: event.at + before, ..event.clone() });
-        told.outcome = execute(world, &looked, &looked.plan, &approval, lock, &later, stop).await;
+        told.outcome = Box::pin(execute(world, &looked, &looked.plan, &approval, lock, &later, stop)).await;
     } else {
         let ends = looked.plan.steps.iter().filter(|step| step.action.changes());
         told.outcome.skipped = ends.map(|step| step.address.clone()).collect();
@@ -136,13 +148,13 @@ async fn under_lock(
     let kept = first.kept.clone();
     told.take(first);
     if told.outcome.complete() {
-        let last = beating(lock, drain.last()).await;
+        let last = Box::pin(beating(lock, drain.last())).await;
         told.take(last);
     }
     let Told { mut outcome, notes, problems } = told;
     outcome.took = drain.elapsed();
     let (leftovers, mut stays) = if outcome.complete() && problems.is_empty() {
-        audit(world, &looked, survey.whose()).await?
+        Box::pin(audit(world, &looked, survey.whose())).await?
     } else {
         (Vec::new(), Vec::new())
     };

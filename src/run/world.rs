@@ -4,19 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
-use super::Halt;
+use super::{Halt, opening};
+use crate::cloud::address::Own;
 use crate::cloud::helm::{Helm, StandIn};
 use crate::cloud::kubernetes::{Connection, Dial};
 use crate::cloud::{self, Clock, Cloud, Store};
 use crate::config::Spec;
 use crate::problem::{Exit, Problem};
 use crate::sandbox::connector::Sandbox;
-use crate::sandbox::kube::chart;
 use crate::sandbox::{clock, file};
 use crate::view::report::Mode;
-
-/// What stands for Karpenter's chart in the simulated region.
-const STAND_IN: StandIn = StandIn { crds: chart::crds, objects: chart::objects };
 
 /// Where live state is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +47,12 @@ impl World {
     pub fn simulated(sandbox: Sandbox, clock: Clock, spec: &Spec, store: Option<Store>) -> Self {
         let config = cloud::simulated(sandbox.clone(), clock, &spec.account, &spec.region, None);
         let cloud = Cloud::new(&config, &spec.account, &spec.region);
-        let cloud = cloud.reaching(Dial::Sandbox(sandbox.clone()), Helm::StandIn(STAND_IN));
+        let cloud = cloud.reaching(Dial::Sandbox(sandbox.clone()), Helm::StandIn(StandIn::KARPENTER));
         let store = store.or_else(|| bucket(spec, &cloud));
+        // Of the addresses for documentation (RFC 5737): nobody's.
+        let own = Own::Given(std::net::Ipv4Addr::new(203, 0, 113, 7));
+        let opening = opening::of(spec, &cloud, store.as_ref(), clock, own);
+        let cloud = Cloud { opening, ..cloud };
         Self { cloud, clock, mode: Mode::Sandbox, store, sandbox: Some(sandbox) }
     }
 }
@@ -80,11 +81,13 @@ fn bucket(spec: &Spec, cloud: &Cloud) -> Option<Store> {
 /// # Errors
 /// No credentials, credentials of another account, a sandbox file in use.
 pub async fn open(source: &Source, spec: &Spec) -> Result<Option<World>, Halt> {
-    match source {
-        Source::Offline => Ok(None),
-        Source::Sandbox(path) => sandbox(path, spec).map(Some),
-        Source::Live => live(spec).await.map(Some),
-    }
+    let world = match source {
+        Source::Offline => return Ok(None),
+        Source::Sandbox(path) => sandbox(path, spec)?,
+        Source::Live => live(spec).await?,
+    };
+    opening::expired(&world).await;
+    Ok(Some(world))
 }
 
 fn sandbox(path: &std::path::Path, spec: &Spec) -> Result<World, Halt> {
@@ -122,5 +125,7 @@ async fn live(spec: &Spec) -> Result<World, Halt> {
     };
     let cloud = cloud.reaching(Dial::Live(connection), Helm::default());
     let store = bucket(spec, &cloud);
+    let opening = opening::of(spec, &cloud, store.as_ref(), Clock::Wall, Own::Asked);
+    let cloud = Cloud { opening, ..cloud };
     Ok(World { cloud, clock: Clock::Wall, mode: Mode::Live, store, sandbox: None })
 }

@@ -1,25 +1,36 @@
-//! Proof that an environment works: the half of it that AWS can tell. Every check carries its evidence, and what to do
-//! when it fails; [`codes`] lists them all.
+//! Proof that an environment works, and why one does not. Every check carries its evidence, and what to do when it does
+//! not hold; [`codes`] lists them all.
 //!
-//! | file | what it looks at |
+//! | file | what it does |
 //! |---|---|
-//! | `cluster.rs` | control plane, add-ons, access entries |
-//! | `nodes.rs` | node group, its Auto Scaling group and launch template |
-//! | `interruption.rs` | queue, its policy, the rules that feed it |
+//! | `cluster.rs` | checks by AWS: control plane, add-ons, access entries |
+//! | `nodes.rs` | checks by AWS: node group, its Auto Scaling group and launch template |
+//! | `interruption.rs` | checks by AWS: queue, its policy, the rules that feed it |
+//! | `observed.rs` | everything that can be seen at one moment, as plain data |
+//! | `observe.rs` | looks: the only reads of what is below |
+//! | `checks.rs` | checks by what the cluster itself says |
+//! | `canary.rs` | proof by doing: pods that get nodes, a message that is taken |
+//! | `status.rs` | how it is right now |
+//! | `diagnose/` | causes, the likeliest first |
+//! | `landing.rs` | where a pod may land, and why |
+//! | `read.rs`, `policy.rs` | short ways into objects and documents |
 
+pub mod canary;
 pub mod checks;
 mod cluster;
 pub mod diagnose;
 mod interruption;
 pub mod landing;
 mod nodes;
+pub mod observe;
 pub mod observed;
 mod policy;
 mod read;
+pub mod status;
 
-use futures_util::future::try_join3;
+use futures_util::future::{join, try_join3};
 
-use crate::cloud::Cloud;
+use crate::cloud::{Clock, Cloud};
 use crate::config::Spec;
 use crate::engine::{Failure, Live, Ready, Scope};
 use crate::model::Identity;
@@ -83,6 +94,10 @@ const CODES: &[(&str, &str)] = &[
         "verify-queue-read",
         "run `rem-ci plan` and apply it: spot nodes die without a drain until the controller reads its queue",
     ),
+    (
+        "verify-karpenter-identity",
+        "run `rem-ci plan` and apply it, then restart the controller: its pods read their role once",
+    ),
     ("verify-karpenter-permissions", "run `rem-ci plan` and apply it: the policies follow the chart's version"),
     (
         "verify-node-class",
@@ -118,6 +133,15 @@ pub async fn aws(cloud: &Cloud, spec: &Spec, id: &Identity) -> Result<Vec<Check>
     )
     .await?;
     Ok(cluster.into_iter().chain(nodes).chain(interruption).collect())
+}
+
+/// Looks at everything, AWS and the inside of the cluster. Reads only.
+///
+/// # Errors
+/// As [`aws`]; what could not be read inside the cluster is a check that does not hold.
+pub async fn all(cloud: &Cloud, clock: &Clock, spec: &Spec, id: &Identity) -> Result<Vec<Check>, Failure> {
+    let (aws, seen) = join(Box::pin(aws(cloud, spec, id)), Box::pin(observe::observe(cloud, clock, spec, id))).await;
+    Ok(aws?.into_iter().chain(checks::inside(&seen, spec, id)).collect())
 }
 
 /// The scope of reads by id.

@@ -141,8 +141,6 @@ pub struct Aws {
     pub subnets: Seen<Vec<Subnet>>,
     /// Instances with the cluster's ownership tag, or of the system node group.
     pub instances: Seen<Vec<Instance>>,
-    /// vCPU quotas.
-    pub quotas: Seen<Vec<Quota>>,
 }
 
 /// A control plane.
@@ -283,15 +281,4 @@ pub struct Instance {
     pub spot: bool,
     /// Seconds since 1970 of its start.
     pub launched: i64,
-}
-
-/// A vCPU quota with what is in use of it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Quota {
-    /// `spot` or `on-demand`.
-    pub market: String,
-    /// As Service Quotas calls it.
-    pub name: String,
-    /// vCPUs allowed.
-    pub limit: i64,
 }

@@ -2,13 +2,15 @@
 //! eye is when the text has scrolled by.
 
 mod after;
+mod health;
 mod money;
 
 use std::fmt::Write as _;
 
 pub(super) use after::ratio;
 pub use after::{apply, drift, output_value, outputs, verify};
-pub use money::cost;
+pub use health::{diagnose, status};
+pub use money::{cost, groups};
 
 use super::errors::{paint, painted};
 use super::report::{Action, FieldRow, Mode, PlanReport, Row};

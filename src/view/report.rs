@@ -1,5 +1,7 @@
 //! What the views are given: plain models, complete, so that a view decides nothing but looks.
 
+mod health;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -8,6 +10,11 @@ use super::text::Untrusted;
 use crate::cost::Bill;
 use crate::engine::{Address, Order, Value};
 use crate::problem::Problem;
+
+pub use health::{
+    AddonRow, Amounts, CauseRow, ControlPlaneRow, CostNow, DiagnoseReport, ErrorRow, EventRow, KarpenterRow,
+    LandingRow, LimitRow, NodeRow, PendingRow, PodRow, PoolRow, QueueRow, StatusReport, Verdict,
+};
 
 /// Where the live side of a report is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -194,6 +201,8 @@ pub struct Reads {
     pub rounds: u64,
     /// Milliseconds.
     pub elapsed_ms: u64,
+    /// Requests to the cluster's own API, which are not among `calls`.
+    pub kubernetes_calls: u64,
 }
 
 /// How long an apply would take.

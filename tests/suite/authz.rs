@@ -13,11 +13,12 @@ use rem_ci::run::{self, World};
 use serde_json::json;
 
 use crate::common::{Region, apply, destroy, environment, look, virtual_time};
+use crate::litter::Litter;
 
-/// Everything that some kind, the facts or the audit declare.
+/// Everything that some kind, the facts, the audit or the sweep of a destroy declare.
 fn declared() -> BTreeSet<&'static str> {
     let kinds = resources::KINDS.iter().flat_map(|kind| kind.kind().actions);
-    kinds.chain(facts::ACTIONS).chain(run::AUDIT_ACTIONS).copied().collect()
+    kinds.chain(facts::ACTIONS).chain(run::AUDIT_ACTIONS).chain(run::DRAIN_ACTIONS).copied().collect()
 }
 
 fn document<'a>(actions: impl IntoIterator<Item = &'a str>) -> String {
@@ -126,18 +127,9 @@ const ABSENT: &[&str] = &[
     "iam:PutRolePolicy",
 ];
 
-/// For what others or an interrupted run left behind: load balancers, profiles by Karpenter, holders of a policy, queues by
-/// tag.
-const LEFT: &[&str] = &[
-    "ec2:DeleteNetworkInterface",
-    "ec2:DeleteSecurityGroup",
-    "elasticloadbalancing:DescribeTags",
-    "iam:DeleteInstanceProfile",
-    "iam:GetInstanceProfile",
-    "iam:ListEntitiesForPolicy",
-    "iam:RemoveRoleFromInstanceProfile",
-    "sqs:ListQueues",
-];
+/// For what others or an interrupted run left behind, beside what is strewn here: old profiles, holders of a policy, queues by
+/// tag; and for volumes that somebody has given up.
+const LEFT: &[&str] = &["ec2:DeleteVolume", "iam:GetInstanceProfile", "iam:ListEntitiesForPolicy", "sqs:ListQueues"];
 
 /// AWS asks for it behind a call, and the sandbox does not.
 const BEHIND: &[&str] = &["route53:AssociateVPCWithHostedZone"];
@@ -158,6 +150,7 @@ fn what_the_kinds_declare_is_enough_and_no_more() {
         assert!(applied.outcome.complete(), "{:#?}", failed(&applied.outcome));
         let again = look(&loaded, &world).await.expect("a look");
         assert!(again.plan.steps.iter().all(|step| step.action.word() == "keep"));
+        Litter::strewn(&region, &loaded);
         let destroyed = destroy(&loaded, &world).await.expect("a destroy");
         assert!(destroyed.applied.outcome.complete(), "{:#?}", failed(&destroyed.applied.outcome));
         assert_eq!(destroyed.leftovers, []);

@@ -7,14 +7,17 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rem_ci::config::{self, Loaded};
+use rem_ci::engine::wait::pause;
 use rem_ci::engine::{Change, Cx, Effect, Value, policy};
 use rem_ci::resources::{self, KINDS};
 use rem_ci::run::World;
 use rem_ci::sandbox::recorded;
 
 use crate::common::{Region, apply, destroy, environment, look, today, virtual_time};
+use crate::litter::Litter;
 use crate::moto::other;
 
 /// Every different request, in the order of their first coming.
@@ -168,6 +171,8 @@ fn requests_are_written_down() {
         move_everything(&two, &world).await;
         // All at once may need another run: private names of an endpoint wait for the VPC's, which nothing says.
         converge(&two, &world, false).await;
+        Litter::strewn(&region, &two);
+        pause(Duration::from_secs(5)).await;
         end(&two, &world).await;
         // Once more over what a destroy leaves: a key that is on its way out is taken back.
         converge(&two, &world, true).await;

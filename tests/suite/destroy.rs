@@ -1,8 +1,11 @@
 //! The end of an environment: what may be destroyed, what goes, what stays for a while, and what was forgotten.
 
+use std::time::Duration;
+
 use rem_ci::cloud::Cloud;
 use rem_ci::config::Loaded;
 use rem_ci::config::spec::Keep;
+use rem_ci::engine::wait::pause;
 use rem_ci::engine::{Outcome, Stop};
 use rem_ci::problem::Exit;
 use rem_ci::run::{self, Approval, Destroyed, Wishes};
@@ -183,7 +186,7 @@ fn what_nobody_is_left_to_end_is_swept_from_awss_side_and_data_stays() {
         let litter = Litter::strewn(&region, &loaded);
         // Another cluster's in the same account, and one that only copied the tag.
         let foreign = litter::balancer_elsewhere(&region, &loaded);
-        tokio::time::advance(std::time::Duration::from_secs(5)).await;
+        pause(Duration::from_secs(5)).await;
 
         let destroyed = gone(&loaded, &region).await;
         assert_eq!((destroyed.exit(), destroyed.leftovers.as_slice()), (Exit::Done, &[][..]));

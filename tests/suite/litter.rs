@@ -68,15 +68,8 @@ impl Litter {
             let marks = tags(&[("karpenter.k8s.aws/cluster", &cluster), (&owned, "owned")]);
             here.region.ec2.tags.insert(template, marks);
 
-            let leaked = here.id("eni");
-            let home = here.region.ec2.subnets[&subnet].clone();
-            let ip = home.cidr.hosts().nth(200).expect("an address");
-            let mut interface = NetworkInterface::in_subnet(&subnet, &home, ip);
-            interface.description = "aws-K8S-i-0123456789abcdef0".to_owned();
-            here.region.ec2.network_interfaces.insert(leaked.clone(), interface);
-            here.region.ec2.tags.insert(leaked, tags(&[("cluster.k8s.amazonaws.com/name", &cluster)]));
-
-            let zone = home.zone.clone();
+            leak(here, &subnet, &cluster);
+            let zone = here.region.ec2.subnets[&subnet].zone.clone();
             let volume = Volume { size: 20, kind: "gp3".to_owned(), encrypted: true, zone, ..Volume::default() };
             let claim = tags(&[
                 (&owned, "owned"),
@@ -106,6 +99,27 @@ impl Litter {
             Self { volume, snapshot, profile }
         })
     }
+}
+
+/// An interface that the CNI had attached to a node and nobody took away.
+fn leak(here: &mut Here<'_>, subnet: &str, cluster: &str) {
+    let leaked = here.id("eni");
+    let home = here.region.ec2.subnets[subnet].clone();
+    let ip = home.cidr.hosts().nth(2000).expect("an address");
+    let mut interface = NetworkInterface::in_subnet(subnet, &home, ip);
+    interface.description = "aws-K8S-i-0123456789abcdef0".to_owned();
+    here.region.ec2.network_interfaces.insert(leaked.clone(), interface);
+    here.region.ec2.tags.insert(leaked, tags(&[("cluster.k8s.amazonaws.com/name", cluster)]));
+}
+
+/// One leaked interface in a subnet of the environment's cluster.
+pub(crate) fn interface(region: &Region, loaded: &Loaded) {
+    let cluster = loaded.spec.cluster.name.clone();
+    here(region, loaded, |here| {
+        let config = &here.region.eks.clusters[&cluster].body["resourcesVpcConfig"];
+        let subnet = config["subnetIds"][0].as_str().expect("a subnet").to_owned();
+        leak(here, &subnet, &cluster);
+    });
 }
 
 /// A load balancer that carries the cluster's tag and is in nobody's VPC that we know. Gives its name.

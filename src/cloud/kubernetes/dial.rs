@@ -11,7 +11,8 @@ use futures_util::future::FutureExt as _;
 
 use super::access::{Access, Connection};
 use super::in_process;
-use super::live::Target;
+use super::live::{Target, host};
+use super::road::loopback;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{Class, Failure, Read, UNREACHABLE};
 use crate::sandbox::connector::Sandbox;
@@ -119,7 +120,8 @@ impl Cloud {
     }
 
     async fn way(&self, cluster: &Cluster, name: &str, endpoint: &str) -> Read<Access> {
-        if let Some(opening) = &self.opening {
+        let closed = self.kubeconfig.is_none() && !loopback(&host(endpoint));
+        if let Some(opening) = self.opening.as_ref().filter(|_| closed) {
             opening.open().await?;
         }
         let bad = |why: String| Failure::fatal("kubernetes", format!("{endpoint}: {why}"));

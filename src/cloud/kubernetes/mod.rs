@@ -5,6 +5,7 @@
 //! | `dial.rs` | from a cluster's name to a client, one for each endpoint and run |
 //! | `in_process.rs` | a client for a simulated cluster |
 //! | `objects.rs` | reading and writing any object, by server-side apply |
+//! | `text.rs` | what the API server says as plain text |
 //! | `errors.rs` | the API server's answers in the engine's few classes |
 //! | `access.rs` | one cluster and how to get in: a client for us, a kubeconfig for children |
 //! | `token.rs` | bearer tokens, signed by us; the exec plugin's answer |
@@ -23,10 +24,13 @@ pub mod live;
 pub mod objects;
 pub mod opening;
 pub mod road;
+mod text;
 pub mod token;
 pub mod tunnel;
 
 pub use access::{Access, Connection};
 pub use dial::{Dial, Doors};
 pub use errors::FIELD_CONFLICT;
+pub use kube::Client;
 pub use objects::{Api, MANAGER, Place};
+pub use text::text;

@@ -29,6 +29,19 @@ pub fn instances(id: &Identity) -> Value {
     service(if id.partition == "aws-cn" { "ec2.amazonaws.com.cn" } else { "ec2.amazonaws.com" })
 }
 
+/// EventBridge Scheduler, for schedules of this account only.
+///
+/// Source: EventBridge Scheduler user guide, "Confused deputy prevention".
+#[must_use]
+pub fn scheduler(account: &str) -> Value {
+    document(vec![json!({
+        "Effect": "Allow",
+        "Principal": { "Service": "scheduler.amazonaws.com" },
+        "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "aws:SourceAccount": account } },
+    })])
+}
+
 /// A service account, as the cluster's OIDC provider names it. All of them by their full names: `sub` with a wildcard would
 /// let a whole namespace in.
 ///

@@ -17,7 +17,7 @@ pub(super) fn fields<const N: usize>(pairs: [(&str, Option<Value>); N]) -> Field
 }
 
 /// A filter of any describe call.
-pub(super) fn filter<T: Into<String>>(name: impl Into<String>, values: impl IntoIterator<Item = T>) -> Filter {
+pub(crate) fn filter<T: Into<String>>(name: impl Into<String>, values: impl IntoIterator<Item = T>) -> Filter {
     let values = values.into_iter().map(Into::into).collect();
     Filter::builder().name(name).set_values(Some(values)).build()
 }

@@ -34,6 +34,8 @@ pub mod vpc_endpoint;
 use crate::cloud::Cloud;
 use crate::engine::{AnyKind, kind};
 
+pub(crate) use ec2_common::filter;
+
 /// Every AWS kind. Order does not matter; `rank` does.
 pub const KINDS: &[&dyn AnyKind<Cloud>] = &[
     kind::<access_entry::AccessEntry>(),

@@ -26,7 +26,7 @@ pub(super) fn address() -> Address {
 
 /// Ends everything that has a load balancer, and waits until load balancers, their interfaces and security groups are gone.
 pub(super) async fn end(work: &Work<'_>, ground: &Ground<'_>, inside: &Inside) -> Result<(), Stay> {
-    let first = leftovers::balancers(ground.cloud, &ground.whose).await?;
+    let first = Box::pin(leftovers::balancers(ground.cloud, &ground.whose)).await?;
     if balanced(inside).is_empty() && !first.iter().any(|one| one.sweepable(&ground.whose)) {
         return Ok(());
     }
@@ -34,7 +34,7 @@ pub(super) async fn end(work: &Work<'_>, ground: &Ground<'_>, inside: &Inside) -
     let seen: RefCell<BTreeMap<String, Found>> = RefCell::default();
     let objects_gone: RefCell<Option<Duration>> = RefCell::default();
     work.stage(&address(), PACE, async |since| {
-        let left = leftovers::balancers(ground.cloud, &ground.whose).await?;
+        let left = Box::pin(leftovers::balancers(ground.cloud, &ground.whose)).await?;
         let left: Vec<Found> = left.into_iter().filter(|one| one.sweepable(&ground.whose)).collect();
         seen.borrow_mut().extend(left.iter().map(|one| (one.id.clone(), one.clone())));
         let names = match ground.hold {
@@ -53,7 +53,7 @@ pub(super) async fn end(work: &Work<'_>, ground: &Ground<'_>, inside: &Inside) -
             return Ok(Look::Wait(format!("waiting for {}", some(&sweep::words(&left)))));
         }
         let known: Vec<Found> = seen.borrow().values().cloned().collect();
-        if !leftovers::detached(ground.cloud, &ground.whose, &known).await? {
+        if !Box::pin(leftovers::detached(ground.cloud, &ground.whose, &known)).await? {
             return Ok(Look::Wait("waiting for network interfaces of load balancers".to_owned()));
         }
         Ok(Look::Over)

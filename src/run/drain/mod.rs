@@ -151,7 +151,7 @@ impl<'a> Drain<'a> {
         if !self.survey.ours {
             return Drained { complete: true, ..Drained::default() };
         }
-        let ended = self.stages().await;
+        let ended = Box::pin(self.stages()).await;
         self.told(ended)
     }
 
@@ -160,21 +160,21 @@ impl<'a> Drain<'a> {
         if !self.survey.ours {
             return Drained { complete: true, ..Drained::default() };
         }
-        let ended = sweep::rest(&self.work, &self.ground).await;
+        let ended = Box::pin(sweep::rest(&self.work, &self.ground)).await;
         self.told(ended)
     }
 
     async fn stages(&self) -> Result<(), Stay> {
         let (work, ground, inside) = (&self.work, &self.ground, &self.survey.inside);
         if let Some(hold) = ground.hold {
-            self.retain(hold).await?;
+            Box::pin(self.retain(hold)).await?;
         }
-        balancers::end(work, ground, inside).await?;
+        Box::pin(balancers::end(work, ground, inside)).await?;
         if let Some(hold) = ground.hold {
-            nodes::end(work, ground, hold, inside).await?;
-            classes::end(work, hold, inside).await?;
+            Box::pin(nodes::end(work, ground, hold, inside)).await?;
+            Box::pin(classes::end(work, hold, inside)).await?;
         }
-        sweep::rest(work, ground).await
+        Box::pin(sweep::rest(work, ground)).await
     }
 
     /// Kubernetes must not delete what a person has not given up, whatever becomes of a claim.

@@ -110,7 +110,7 @@ async fn standing(ground: &Ground<'_>, inside: &Inside) -> Result<BTreeSet<Strin
         return Ok(ids);
     }
     let ids: Vec<String> = ids.into_iter().collect();
-    Ok(leftovers::standing(ground.cloud, &ids).await?.into_iter().collect())
+    Ok(Box::pin(leftovers::standing(ground.cloud, &ids)).await?.into_iter().collect())
 }
 
 /// Takes finalizers off what has had no instance for a while.
@@ -149,7 +149,7 @@ async fn alone(work: &Work<'_>, ground: &Ground<'_>, hold: &Hold, inside: &Insid
     }
     for id in empty_instances(inside) {
         let instance = Found { vpc: None, ..Found::named(Sort::Instance, &id) };
-        leftovers::end(ground.cloud, &instance).await?;
+        Box::pin(leftovers::end(ground.cloud, &instance)).await?;
     }
     Ok(())
 }

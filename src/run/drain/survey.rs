@@ -1,6 +1,8 @@
 //! What is inside a cluster before anything is done to it: the plan of a destroy shows it, and what a person may have to
 //! decide.
 
+use std::collections::BTreeSet;
+
 use super::decide::{Volume, balanced, blocked, digest, volumes};
 use super::objects::{full, name};
 use super::work::{count, some};
@@ -18,6 +20,8 @@ pub struct Survey {
     pub(super) inside: Inside,
     pub(super) whose: Whose,
     pub(super) volumes: Vec<Volume>,
+    /// Those among them that carry the cluster's tag: no other is ever deleted.
+    tagged: BTreeSet<String>,
     /// The volumes' end was acknowledged.
     pub(super) delete_volumes: bool,
     /// The cluster of that name is the environment's, or there is none: what carries its tag may be swept.
@@ -40,14 +44,21 @@ pub(in crate::run) async fn survey(
     let ours = !sorted.unknown.contains_key("cluster")
         && sorted.clashes.keys().all(|address| address.kind() != "cluster")
         && sorted.strays.iter().all(|(kind, _)| kind != "cluster");
-    let mut survey =
-        Survey { hold: None, inside: Inside::default(), whose, volumes: Vec::new(), delete_volumes: false, ours };
+    let mut survey = Survey {
+        hold: None,
+        inside: Inside::default(),
+        whose,
+        volumes: Vec::new(),
+        tagged: BTreeSet::new(),
+        delete_volumes: false,
+        ours,
+    };
     if !ours {
         return Ok(survey);
     }
     let (way, found) = futures_util::join!(
-        way(world, &survey.whose.cluster, cluster.is_some()),
-        leftovers::find(&world.cloud, &survey.whose)
+        Box::pin(way(world, &survey.whose.cluster, cluster.is_some())),
+        Box::pin(leftovers::find(&world.cloud, &survey.whose))
     );
     let found = found?;
     let said = |code: &str, digest: &str| {
@@ -58,6 +69,10 @@ pub(in crate::run) async fn survey(
     match way {
         Ok(Some((hold, inside))) => (survey.hold, survey.inside) = (Some(hold), inside),
         Ok(None) => {}
+        // `connect: runner-cidr`: the destroy itself opens the endpoint and looks again.
+        Err(_) if world.cloud.opening.as_ref().is_some_and(|opening| !opening.permitted()) => {
+            quieten(&mut looked.findings);
+        }
         Err(failure) => {
             let code = "cluster-unreachable";
             let digest = digest(code, [survey.whose.cluster.as_str()]);
@@ -68,6 +83,8 @@ pub(in crate::run) async fn survey(
             }
         }
     }
+    let tagged = found.iter().filter(|one| one.sort == Sort::Volume && one.sweepable(&survey.whose));
+    survey.tagged = tagged.map(|one| one.id.clone()).collect();
     survey.volumes = merged(volumes(&survey.inside), &found);
     if !survey.volumes.is_empty() {
         let code = "persistent-volumes";
@@ -209,6 +226,15 @@ impl Survey {
 
     /// Volumes that stay, as the end of a destroy lists them.
     pub(super) fn kept(&self) -> Vec<Leftover> {
-        if self.delete_volumes { Vec::new() } else { self.volumes.iter().map(Volume::leftover).collect() }
+        let stays = self.volumes.iter().filter(|one| !self.delete_volumes || !self.tagged.contains(&one.id));
+        stays
+            .map(|one| {
+                let mut left = one.leftover();
+                if self.delete_volumes {
+                    left.why.push_str("; not deleted, because it carries no tag of the cluster");
+                }
+                left
+            })
+            .collect()
     }
 }

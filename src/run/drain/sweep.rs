@@ -23,12 +23,12 @@ fn wanted(ground: &Ground<'_>, found: Vec<Found>) -> Vec<Found> {
 
 /// Looks, and ends what is found until nothing is left.
 pub(super) async fn rest(work: &Work<'_>, ground: &Ground<'_>) -> Result<(), Stay> {
-    if wanted(ground, leftovers::find(ground.cloud, &ground.whose).await?).is_empty() {
+    if wanted(ground, Box::pin(leftovers::find(ground.cloud, &ground.whose)).await?).is_empty() {
         return Ok(());
     }
     let seen: RefCell<BTreeSet<(Sort, String)>> = RefCell::default();
     work.stage(&address(), PACE, async |_| {
-        let left = wanted(ground, leftovers::find(ground.cloud, &ground.whose).await?);
+        let left = wanted(ground, Box::pin(leftovers::find(ground.cloud, &ground.whose)).await?);
         if left.is_empty() {
             return Ok(Look::Over);
         }
@@ -55,7 +55,7 @@ pub(super) async fn end(work: &Work<'_>, ground: &Ground<'_>, found: &[Found]) -
             continue;
         }
         work.lock.check()?;
-        match leftovers::end(ground.cloud, one).await {
+        match Box::pin(leftovers::end(ground.cloud, one)).await {
             Err(failure) if !passing(&failure) => return Err(failure.into()),
             _ => {}
         }

@@ -87,7 +87,7 @@ impl Work<'_> {
     ) -> Result<(), Stay> {
         let start = self.elapsed();
         self.emit(address, Happening::Started { action: "delete", usual: pace.usual });
-        let (ended, calls) = crate::engine::tally::tallied(self.until(address, pace, start, look)).await;
+        let (ended, calls) = crate::engine::tally::tallied(Box::pin(self.until(address, pace, start, look))).await;
         let end = self.elapsed();
         let error = match &ended {
             Ok(()) => {
@@ -125,7 +125,7 @@ impl Work<'_> {
             }
             self.lock.check()?;
             let since = self.elapsed().saturating_sub(start);
-            let rest = match look(since).await {
+            let rest = match Box::pin(look(since)).await {
                 Ok(Look::Over) => return Ok(()),
                 Ok(Look::Wait(now)) => {
                     tries = 0;

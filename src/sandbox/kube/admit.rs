@@ -190,7 +190,9 @@ pub(super) fn check(store: &Store, draft: &Draft<'_>, schema: Option<&Json>) -> 
             let version = definition.map(|one| text(one, "/metadata/annotations/sandbox.rem-ci.dev~1rules"));
             let broken = chart::rules_at(version.unwrap_or_default(), &resource, &draft.object, draft.old);
             found.extend(
-                broken.into_iter().map(|(path, message)| Cause::invalid(path, format!("Invalid value: {message}"))),
+                broken
+                    .into_iter()
+                    .map(|(path, message)| Cause::invalid(path, format!("Invalid value: \"object\": {message}"))),
             );
         }
     } else {

@@ -12,7 +12,7 @@ use super::status::Failure;
 use super::store::Store;
 use super::types::Kind;
 use super::watch::Watch;
-use super::{controllers, crd, discovery, namespaces, openapi, read, review, subresource, table, write};
+use super::{controllers, crd, discovery, openapi, proto, read, review, subresource, table, write};
 use crate::sandbox::region::{self, Here};
 use crate::sandbox::state::{Action, Millis, State};
 
@@ -105,7 +105,8 @@ impl Ask<'_> {
         let media = self.header("content-type");
         let bytes = self.request.body();
         if media.contains("protobuf") || media.contains("cbor") {
-            return Err(Failure::media(media, "application/json, application/yaml"));
+            let read = proto::read(bytes);
+            return read.ok_or_else(|| Failure::media(media, "application/json, application/yaml"));
         }
         if media.contains("yaml") {
             return serde_yaml::from_slice(bytes)
@@ -253,8 +254,13 @@ fn written(code: u16, media: &str, body: Bytes) -> Response<Bytes> {
 /// Lets time pass in a region.
 pub(super) fn settle(here: &mut Here<'_>) {
     region::settle(here);
-    controllers::settle(here);
-    namespaces::settle(here);
+    let mut changed = false;
+    for cluster in here.region.kube.clusters.values_mut() {
+        changed |= crd::settle(&mut cluster.store, here.now);
+    }
+    if changed {
+        controllers::settle(here);
+    }
 }
 
 /// The same in all regions of an account: a path names no region, so the cluster is found after it.

@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::answer::Ask;
+use super::crd;
 use super::status::Failure;
 use super::store::{Key, Store, text};
-use super::{crd, namespaces};
 
 /// `DeleteOptions`, from the body or the query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub(super) struct Options {
     grace_s: Option<u64>,
     uid: String,
     version: String,
+    /// Whether the body says that nothing is to be kept.
+    pub(super) dry: bool,
 }
 
 impl Options {
@@ -42,6 +44,7 @@ impl Options {
             grace_s: body["gracePeriodSeconds"].as_u64().or_else(|| ask.query.number("gracePeriodSeconds")),
             uid: text(&body, "/preconditions/uid").to_owned(),
             version: text(&body, "/preconditions/resourceVersion").to_owned(),
+            dry: body["dryRun"].as_array().is_some_and(|all| all.iter().any(|one| one == "All")),
         })
     }
 }
@@ -76,7 +79,7 @@ pub(super) fn one(
         "Foreground" => Some("foregroundDeletion"),
         "Orphan" => Some("orphan"),
         // A namespace stays until everything in it is gone.
-        _ if resource == "namespaces" => Some(namespaces::FINALIZER),
+        _ if resource == "namespaces" => Some("kubernetes"),
         _ if resource == crd::RESOURCE => Some(crd::FINALIZER),
         _ => None,
     };

@@ -8,7 +8,7 @@
 //! | `store.rs` | all objects of one cluster, their versions, and the changes that watches tell |
 //! | `answer.rs` | one request: which cluster, who, what; faults; then one of the following |
 //! | `door.rs` | the doors: a tower service in process, streams of watches |
-//! | `rest.rs`, `status.rs` | what is asked for; answers that are no objects |
+//! | `rest.rs`, `proto.rs`, `status.rs` | what is asked for, and bodies that are no JSON; answers that are no objects |
 //! | `read.rs`, `page.rs`, `select.rs`, `watch.rs`, `table.rs` | get, list, watch; what `kubectl get` prints |
 //! | `write.rs`, `delete.rs`, `admit.rs` | create, update, patch, delete; what stands before the store |
 //! | `patch.rs`, `owned.rs`, `fields.rs`, `shape.rs` | patches; server-side apply, field by field |
@@ -17,7 +17,7 @@
 //! | `auth.rs`, `rbac.rs`, `review.rs` | who calls, what they may do |
 //! | `subresource.rs`, `eviction.rs` | scale, log, eviction, binding |
 //! | `discovery.rs`, `openapi.rs` | what the API says of itself |
-//! | `bootstrap.rs`, `namespaces.rs` | what is in a cluster from its first moment on; namespaces that go |
+//! | `bootstrap.rs` | what is in a cluster from its first moment on |
 //! | `controllers/` | what lives in a cluster beside its API |
 //! | `chart/` | the stand-in for Karpenter's chart |
 
@@ -35,11 +35,11 @@ pub mod discovery;
 pub mod door;
 pub mod eviction;
 pub mod fields;
-pub mod namespaces;
 mod openapi;
 pub mod owned;
 pub mod page;
 pub mod patch;
+mod proto;
 pub mod rbac;
 mod read;
 pub mod rest;

@@ -150,3 +150,6 @@ fn list(old: &mut Json, changes: &[Json], shape: Shape<'_>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -267,3 +267,6 @@ fn alternatives(value: &Json, schema: &Json, path: &str, found: &mut Vec<Cause>)
         found.push(Cause::invalid(path, format!("Invalid value: \"{path}\" must not validate the schema (not)")));
     }
 }
+
+#[cfg(test)]
+mod tests;

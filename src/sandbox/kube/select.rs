@@ -168,3 +168,6 @@ fn value(object: &Json, field: &str) -> String {
         Some(other) => other.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;

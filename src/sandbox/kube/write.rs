@@ -27,7 +27,7 @@ pub(super) fn answer(cluster: &mut Cluster, ask: &Ask<'_>) -> Result<Reply, Fail
         "delete" => {
             let options = delete::Options::read(ask)?;
             let key = Key::new(ask.target.namespace.clone(), ask.target.name.clone());
-            let (object, gone) = delete::one(store, ask, &key, &options, dry)?;
+            let (object, gone) = delete::one(store, ask, &key, &options, dry || options.dry)?;
             // A pod's deletion answers with the pod, others with a Status once there is nothing to show.
             if gone && ask.kind.resource() != "pods" {
                 let answer = status::success(&ask.kind, &ask.target.name, &object["metadata"]["uid"]);
@@ -39,7 +39,7 @@ pub(super) fn answer(cluster: &mut Cluster, ask: &Ask<'_>) -> Result<Reply, Fail
             let options = delete::Options::read(ask)?;
             let mut items = Vec::new();
             for object in meant(store, ask)? {
-                let (object, _) = delete::one(store, ask, &Key::of(&object), &options, dry)?;
+                let (object, _) = delete::one(store, ask, &Key::of(&object), &options, dry || options.dry)?;
                 items.push(object);
             }
             let metadata = json!({ "resourceVersion": store.version().to_string() });
@@ -218,6 +218,13 @@ fn apply(store: &mut Store, ask: &Ask<'_>, dry: bool) -> Result<Reply, Failure> 
         return Err(Failure::bad("metadata.managedFields must be nil"));
     }
     let mut config = admit::identified(ask, config)?;
+    // Who applies by a path owns nothing that this path cannot change.
+    if let Some(fields) = config.as_object_mut().filter(|_| ask.kind.has("status")) {
+        let status = ask.target.subresource == "status";
+        fields.retain(|name, _| {
+            ["apiVersion", "kind", "metadata"].contains(&name.as_str()) || (name == "status") == status
+        });
+    }
     let schema = crd::schema(store, &ask.kind);
     if let Some(field) = schema.as_ref().and_then(|schema| schema::prune(&mut config, schema).into_iter().next()) {
         let kind = &ask.kind;

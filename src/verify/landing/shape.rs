@@ -1,8 +1,12 @@
 //! What an instance type offers: the labels Karpenter derives from it, and the room it leaves for pods.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use crate::cost::Book;
+
+/// By region; made once, for they are asked for with every pod.
+static OFFERED: Mutex<BTreeMap<String, &'static [Shape]>> = Mutex::new(BTreeMap::new());
 
 /// One instance type on offer.
 #[derive(Clone, Debug)]
@@ -19,7 +23,11 @@ pub(super) struct Shape {
 const MIB: u128 = 1000 * 1024 * 1024;
 
 /// The instance types of a region's price table; none where there is no table.
-pub(super) fn offered(region: &str) -> Option<Vec<Shape>> {
+pub(super) fn offered(region: &str) -> Option<&'static [Shape]> {
+    let mut offered = OFFERED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = offered.get(region) {
+        return Some(known);
+    }
     let book = Book::embedded(region)?;
     let shapes = book.instances().map(|(name, price)| {
         let mut labels = labels(name);
@@ -30,7 +38,10 @@ pub(super) fn offered(region: &str) -> Option<Vec<Shape>> {
         let (cpu, memory) = room(price.vcpu, price.memory_mib);
         Shape { labels, spot: price.spot, cpu, memory }
     });
-    Some(shapes.collect())
+    // The price tables live as long as the process, and so does what is made of them.
+    let shapes: &'static [Shape] = Box::leak(shapes.collect::<Vec<_>>().into_boxed_slice());
+    offered.insert(region.to_owned(), shapes);
+    Some(shapes)
 }
 
 /// Labels that follow from the name: `m7i-flex.2xlarge` is category `m`, generation `7`, family `m7i-flex`.

@@ -4,8 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use super::observed::{
-    Addon, Association, Aws, Cluster, Entry, Instance, Kube, NodeGroup, Observed, Queue, Quota, Role, Rule, Seen,
-    Subnet,
+    Addon, Association, Aws, Cluster, Entry, Instance, Kube, NodeGroup, Observed, Queue, Role, Rule, Seen, Subnet,
 };
 use crate::config::Spec;
 use crate::model::policies::{karpenter as policies, token};
@@ -364,11 +363,6 @@ fn aws(spec: &Spec, id: &Identity) -> Aws {
         }]),
         subnets: Seen::Known([(1, "us-east-1a"), (2, "us-east-1b"), (3, "us-east-1c")].map(subnet).to_vec()),
         instances: Seen::Known(pools.into_iter().zip(1..).map(instance).collect()),
-        quotas: Seen::Known(vec![Quota {
-            market: "spot".into(),
-            name: "All Standard Spot Instance Requests".into(),
-            limit: 256,
-        }]),
     }
 }
 

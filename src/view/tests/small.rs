@@ -152,7 +152,26 @@ fn csv_has_a_row_per_line_and_runs_no_formula() {
     let text = csv::costs(&[report.clone()]);
     let rows: Vec<_> = text.split_terminator("\r\n").collect();
     assert_eq!(rows.len(), report.cost.entries.len() + 1);
-    assert!(rows[1..].iter().all(|row| row.starts_with("'=cmd(),us-east-1,")), "{text}");
+    assert!(rows[1..].iter().all(|row| row.contains(",USD,'=cmd(),")), "{text}");
     let gateway = rows.iter().find(|row| row.contains("network/nat-gateway/3")).unwrap();
-    assert_eq!(*gateway, "'=cmd(),us-east-1,fixed,network/nat-gateway/3,NAT gateways,,hour,0.045,,730,,32.85,");
+    assert_eq!(
+        *gateway,
+        "123456789012,us-east-1,Amazon Virtual Private Cloud,network/nat-gateway/3,nat-gateway,Usage,Recurring,NAT gateways,730,hour,\
+         0.045,32.85,USD,'=cmd(),NAT gateways,fixed,,,,,2026-07-20,"
+    );
+}
+
+#[test]
+fn what_was_done_inside_a_cluster_is_told_in_every_view_and_is_inert() {
+    use crate::view::markdown::{CommentMeta, SUMMARY_LIMIT, apply_summary};
+    let mut report = super::made::applied(false);
+    report.verb = "destroy";
+    report.notes = vec!["deleted pod shop/db-0 after 10m".into(), "took <b>[x](https://evil.example) off".into()];
+    let human = crate::view::human::apply(&report, Style { width: 100, ..Style::default() });
+    assert!(human.contains("  - inside   deleted pod shop/db-0 after 10m\n"), "{human}");
+    let markdown = apply_summary(&report, None, &CommentMeta::default(), SUMMARY_LIMIT);
+    assert!(markdown.contains("**Inside the cluster**\n\n- deleted pod shop/db"), "{markdown}");
+    assert!(!markdown.contains("<b>") && !markdown.contains("[x](https"), "{markdown}");
+    let json: serde_json::Value = serde_json::from_str(&crate::view::json::apply(&report)).unwrap();
+    assert_eq!(json["notes"][0], "deleted pod shop/db-0 after 10m");
 }

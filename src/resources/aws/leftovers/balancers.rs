@@ -12,7 +12,7 @@ use crate::engine::{Class, Failure, Read};
 const AT_ONCE: usize = 20;
 
 pub(super) async fn find(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
-    let (classic, second) = futures_util::try_join!(classic(cloud, whose), second(cloud, whose))?;
+    let (classic, second) = futures_util::try_join!(Box::pin(classic(cloud, whose)), Box::pin(second(cloud, whose)))?;
     let all = classic.into_iter().chain(second);
     let ours = all.filter_map(|mut one| {
         one.why = whose.reason(&one.tags)?;
@@ -82,7 +82,7 @@ async fn second(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
         let listed = pages.collect::<Result<Vec<_>, _>>().await;
         listed.map_err(failed("elasticloadbalancing:DescribeTargetGroups"))
     };
-    let (balancers, groups) = futures_util::try_join!(balancers, groups)?;
+    let (balancers, groups) = futures_util::try_join!(Box::pin(balancers), Box::pin(groups))?;
     let balancers = balancers.iter().map(|one| (Sort::Balancer, one.load_balancer_arn(), one.vpc_id()));
     let groups = groups.iter().map(|one| (Sort::TargetGroup, one.target_group_arn(), one.vpc_id()));
     let listed: Vec<_> = balancers.chain(groups).filter(|(_, _, vpc)| here(whose, *vpc)).collect();

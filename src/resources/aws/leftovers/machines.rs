@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::Filter;
+use futures_util::FutureExt as _;
 
 use super::super::ec2_common::{filter, tag_map};
 use super::{Found, KEYS, Sort, Whose};
@@ -18,16 +19,16 @@ fn questions(whose: &Whose) -> [Filter; 2] {
 
 pub(super) async fn find(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
     let asked = questions(whose);
-    let each = asked.iter().map(|filter| async {
-        let (instances, volumes, snapshots, interfaces, groups, templates) = futures_util::try_join!(
-            instances(cloud, filter),
-            volumes(cloud, filter),
-            snapshots(cloud, filter),
-            interfaces(cloud, filter),
-            groups(cloud, filter),
-            templates(cloud, filter),
-        )?;
-        Ok([instances, volumes, snapshots, interfaces, groups, templates].concat())
+    // Each on the heap: an SDK call's future is large, and these are a dozen.
+    let each = asked.iter().flat_map(|filter| {
+        [
+            instances(cloud, filter).boxed_local(),
+            volumes(cloud, filter).boxed_local(),
+            snapshots(cloud, filter).boxed_local(),
+            interfaces(cloud, filter).boxed_local(),
+            groups(cloud, filter).boxed_local(),
+            templates(cloud, filter).boxed_local(),
+        ]
     });
     let found: Vec<Vec<Found>> = futures_util::future::try_join_all(each).await?;
     Ok(ours(whose, found))
@@ -36,7 +37,7 @@ pub(super) async fn find(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
 /// Security groups alone.
 pub(super) async fn find_groups(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
     let asked = questions(whose);
-    let each = asked.iter().map(|filter| groups(cloud, filter));
+    let each = asked.iter().map(|filter| groups(cloud, filter).boxed_local());
     Ok(ours(whose, futures_util::future::try_join_all(each).await?))
 }
 

@@ -334,23 +334,35 @@ fn hindered(here: &Here<'_>, cluster: &str, group: &Group) -> Option<&'static st
     (!cni).then_some("Unhealthy nodes in the kubernetes cluster")
 }
 
-/// Nodes try to join. Whoever cannot tries again.
+/// Nodes try to join. Whoever cannot tries again; a group that was made stays DEGRADED until they can.
 pub(super) fn join(here: &mut Here<'_>, cluster: &str, name: &str) {
     let now = here.now;
     let Some(group) = found(here, cluster, name).cloned() else { return };
+    if group.nodes.iter().all(|node| node.ready) && group.body["status"] != "DEGRADED" {
+        return;
+    }
     if let Some(why) = hindered(here, cluster, &group) {
         if group.launched + PATIENCE > now {
             later(here, now + 5_000, cluster, What::NodesJoin(name.to_owned()));
         } else if let Some(group) = found(here, cluster, name) {
-            let ids: Vec<&String> = group.nodes.iter().map(|node| &node.instance).collect();
+            let waiting = group.nodes.iter().filter(|node| !node.ready);
+            let ids: Vec<&String> = waiting.map(|node| &node.instance).collect();
             let issue = json!({ "code": "NodeCreationFailure", "message": why, "resourceIds": ids });
             group.body["health"] = json!({ "issues": [issue] });
-            let failed = if group.body["status"] == "CREATING" { "CREATE_FAILED" } else { "DEGRADED" };
-            group.body["status"] = json!(failed);
+            if group.body["status"] == "CREATING" {
+                group.body["status"] = json!("CREATE_FAILED");
+            } else {
+                group.body["status"] = json!("DEGRADED");
+                later(here, now + 60_000, cluster, What::NodesJoin(name.to_owned()));
+            }
         }
         return;
     }
     if let Some(group) = found(here, cluster, name) {
+        if group.body["status"] == "DEGRADED" {
+            group.body["status"] = json!("ACTIVE");
+            group.body["health"] = json!({ "issues": [] });
+        }
         for node in group.nodes.iter_mut().filter(|node| !node.ready) {
             node.ready = true;
             node.since = now;
