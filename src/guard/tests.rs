@@ -149,7 +149,6 @@ fn a_pool_whose_nodes_are_meant_to_stay_goes_only_when_it_is_meant() {
     assert_eq!(codes(&pool("2", "Never", Action::Update), Verb::Apply, &[]), BTreeMap::new());
     assert_eq!(codes(&pool("0", "Never", Action::Delete), Verb::Apply, &[]), BTreeMap::new());
     assert_eq!(codes(&pool("2", "720h", Action::Delete), Verb::Apply, &[]), BTreeMap::new());
-    assert_eq!(codes(&pool("2", "Never", Action::Delete), Verb::Destroy, &[]), BTreeMap::new());
 }
 
 #[test]
