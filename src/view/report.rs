@@ -13,7 +13,7 @@ use crate::problem::Problem;
 
 pub use health::{
     AddonRow, Amounts, CauseRow, ControlPlaneRow, CostNow, DiagnoseReport, ErrorRow, EventRow, KarpenterRow,
-    LandingRow, LimitRow, NodeRow, PendingRow, PoolRow, QueueRow, StatusReport, Verdict,
+    LandingRow, LimitRow, NodeRow, PendingRow, PodRow, PoolRow, QueueRow, StatusReport, Verdict,
 };
 
 /// Where the live side of a report is from.

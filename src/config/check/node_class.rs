@@ -304,7 +304,12 @@ fn ebs(check: &mut Check<'_>, path: &str, ebs: &Map<String, Value>) {
         let at = format!("{path}.volumeInitializationRate");
         node_pool::since(check, &at, 4, "`volumeInitializationRate`");
         if !ebs.contains_key("snapshotID") {
-            check.error(&at, code::VOLUME, "a rate without a snapshot", "an empty volume has nothing to be filled with");
+            check.error(
+                &at,
+                code::VOLUME,
+                "a rate without a snapshot",
+                "an empty volume has nothing to be filled with",
+            );
         }
         if !rate.as_i64().is_some_and(|rate| (100..=300).contains(&rate)) {
             check.error(&at, code::VOLUME, format!("{rate} MiB/s"), "100 to 300");
