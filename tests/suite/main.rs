@@ -14,6 +14,7 @@
 //! | `credentials.rs` | sessions shorter than the run |
 //! | `cuts.rs` | killed or cut at every single call, then run again |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
+//! | `diagnose.rs` | broken worlds, what verify and diagnose say of each; where pods land; the canary |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
 //! | `litter.rs` | what Karpenter, controllers and the CSI driver make for a cluster, put into a region |
 //! | `kube_api.rs` | the simulated Kubernetes API through a real client |
@@ -24,6 +25,7 @@
 //! | `moto.rs` | the kinds against a simulator that is not ours |
 //! | `opening.rs` | `connect: runner-cidr`, killed anywhere |
 //! | `objects.rs` | inside the cluster: other managers, renamed pools, an endpoint that does not answer |
+//! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
@@ -45,6 +47,7 @@ mod cost;
 mod credentials;
 mod cuts;
 mod destroy;
+mod diagnose;
 mod fault;
 mod kube_api;
 mod late;
@@ -55,6 +58,7 @@ mod moto;
 mod moved;
 mod objects;
 mod opening;
+mod prices;
 mod reads;
 mod signals;
 mod speed;

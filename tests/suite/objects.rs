@@ -48,14 +48,14 @@ fn a_program_that_sets_our_field_is_named_and_a_hand_is_put_back() {
         let client = inside(&world, &loaded).await;
         let limit = |cpu: &str| json!({"spec": {"limits": {"cpu": cpu}}});
         let burst = Place::global("burst");
-        objects::merge(&client, &POOLS, burst, "kubectl-edit", &limit("77")).await.expect("a patch");
+        objects::merge_as(&client, &POOLS, burst, "kubectl-edit", &limit("77")).await.expect("a patch");
         let looked = look(&loaded, &world).await.expect("a look");
         assert_eq!(action(&looked, BURST), "update");
         let done = apply(&loaded, &world).await.expect("an apply");
         assert_eq!(failures(&done.outcome), Vec::<String>::new());
         assert_eq!(action(&look(&loaded, &world).await.expect("a look"), BURST), "keep");
 
-        objects::merge(&client, &POOLS, burst, "argocd-controller", &limit("88")).await.expect("a patch");
+        objects::merge_as(&client, &POOLS, burst, "argocd-controller", &limit("88")).await.expect("a patch");
         let done = apply(&loaded, &world).await.expect("an apply");
         assert!(!done.outcome.complete());
         let failures = failures(&done.outcome);
@@ -76,7 +76,7 @@ fn a_field_that_the_file_says_no_more_goes_and_what_others_added_stays() {
         let client = inside(&world, &loaded).await;
         let burst = Place::global("burst");
         let theirs = json!({"spec": {"limits": {"nodes": "9"}}});
-        objects::merge(&client, &POOLS, burst, "somebody", &theirs).await.expect("a patch");
+        objects::merge_as(&client, &POOLS, burst, "somebody", &theirs).await.expect("a patch");
         assert_eq!(action(&look(&loaded, &world).await.expect("a look"), BURST), "keep");
         loaded.spec.node_pools.get_mut("burst").expect("a pool").limits.remove("memory");
         assert_eq!(action(&look(&loaded, &world).await.expect("a look"), BURST), "update");
