@@ -13,6 +13,7 @@
 //! | `credentials.rs` | sessions shorter than the run |
 //! | `cuts.rs` | killed or cut at every single call, then run again |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
+//! | `drain.rs` | a cluster full of other people's things comes to its end |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
 //! | `litter.rs` | what Karpenter, controllers and the CSI driver make for a cluster, put into a region |
 //! | `kube_api.rs` | the simulated Kubernetes API through a real client |
@@ -41,6 +42,7 @@ mod contract;
 mod credentials;
 mod cuts;
 mod destroy;
+mod drain;
 mod fault;
 mod kube_api;
 mod late;
