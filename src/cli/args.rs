@@ -9,7 +9,7 @@ use crate::problem::{Exit, Problem};
 use crate::run::{Halt, Source, World, open};
 
 /// How results are printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// For a terminal.
     #[default]
@@ -18,6 +18,20 @@ pub enum Format {
     Markdown,
     /// Versioned, for scripts.
     Json,
+}
+
+/// What `--format` takes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For a terminal.
+    #[default]
+    Human,
+    /// For a comment or a job summary.
+    Markdown,
+    /// Versioned, for scripts.
+    Json,
+    /// For spreadsheets; `cost` alone.
+    Csv,
 }
 
 /// When colours are used.
@@ -35,9 +49,9 @@ pub enum Color {
 /// Options that every verb takes.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Common {
-    /// How results are printed
+    /// How results are printed; csv is for cost alone
     #[arg(long, global = true, value_enum, default_value = "human")]
-    pub format: Format,
+    pub format: Output,
     /// Use the simulated AWS region kept in FILE [default file: .rem-ci/sandbox.json]
     #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = ".rem-ci/sandbox.json")]
     pub sandbox: Option<PathBuf>,
@@ -56,6 +70,22 @@ pub struct Common {
 }
 
 impl Common {
+    /// How results are printed; csv is another text of the one verb that knows it.
+    #[must_use]
+    pub const fn shape(&self) -> Format {
+        match self.format {
+            Output::Human | Output::Csv => Format::Human,
+            Output::Markdown => Format::Markdown,
+            Output::Json => Format::Json,
+        }
+    }
+
+    /// Whether `--format csv` was given.
+    #[must_use]
+    pub fn csv(&self) -> bool {
+        self.format == Output::Csv
+    }
+
     /// Where live state is from, `--offline` apart.
     #[must_use]
     pub fn source(&self) -> Source {
@@ -78,8 +108,15 @@ impl Common {
         Ok(world)
     }
 
-    /// Opens the world of a verb that needs one.
+    /// Opens the world of a verb that needs one, and that may start programs to get into the cluster.
     pub(super) async fn world(&self, loaded: &Loaded) -> Result<World, Halt> {
+        let world = self.harmless(loaded).await?;
+        world.cloud.programs.permit();
+        Ok(world)
+    }
+
+    /// Opens the world of a verb that needs one and only looks.
+    pub(super) async fn harmless(&self, loaded: &Loaded) -> Result<World, Halt> {
         let world = self.open(loaded).await?;
         world.ok_or_else(|| {
             let problem = Problem::error("no-credentials", "this verb needs AWS", "sign in, or use --sandbox");

@@ -52,6 +52,36 @@ const CODES: &[(&str, &str)] = &[
         "no-such-pod",
         "`rem-ci diagnose ENV NAMESPACE/POD` looks at a pod that is in the cluster; without a namespace it is `default`.",
     ),
+    (
+        "chart-unsigned",
+        "The chart's manifest does not bear the keyless signature of Karpenter's release workflow for this version, or cosign is not there \
+         to check it. A mirror's chart is checked against the signature that Karpenter publishes, by digest; a local file must be the very \
+         file that Karpenter published.",
+    ),
+    (
+        "pin",
+        "`rem-ci pin` changes one line of the environment's text. Where the place cannot be told, or the file cannot be written, it says what to \
+         write by hand.",
+    ),
+    (
+        "workloads-file",
+        "--workloads takes the output of `kubectl get pods -A -o json`, from a file or from stdin with `-`: a JSON list of pods.",
+    ),
+    (
+        "actual-cost",
+        "Cost Explorer could not be asked what was billed: it needs credentials that allow ce:GetCostAndUsage, and `rem-ci:environment` activated as a \
+         cost allocation tag in the payer account, a day before it shows.",
+    ),
+    (
+        "price-list",
+        "A price list could not be read, is torn, or has too little in it to be a region's. Tables are replaced as a whole or not at all, so the \
+         old ones are still there.",
+    ),
+    (
+        "price-moved",
+        "A price differs more than fivefold from the one that is known. Prices do fall, of accelerated types by half in a year, but a factor of five is \
+         more often a mistake of a list or of who reads it. Look at AWS's pricing page; `--accept` believes the list.",
+    ),
     ("no-output", "An output has a value only once the resource behind it exists."),
     ("unknown-word", "`rem-ci explain` knows codes and kinds of resources; without a word it lists all."),
 ];

@@ -15,7 +15,10 @@ mod files;
 mod graph;
 mod kubeconfig;
 mod output;
+mod pin;
 mod plan;
+mod priced;
+mod prices;
 mod progress;
 mod sandbox;
 mod say;
@@ -83,6 +86,9 @@ enum Verb {
     Drift(drift::Args),
     /// Show what environments cost a month
     Cost(cost::Args),
+    /// Price tables: refresh, show
+    #[command(subcommand)]
+    Prices(prices::Verb),
     /// Check environment files
     Check(check::Args),
     /// Print names and ids that others build upon
@@ -91,6 +97,8 @@ enum Verb {
     Graph(graph::Args),
     /// Write a kubeconfig for an environment's cluster
     Kubeconfig(kubeconfig::Args),
+    /// Pin Karpenter's chart: check its signature, write its digest into the file
+    Pin(pin::Args),
     /// Print a token for an environment's cluster, as kubectl's exec plugins do
     Token(token::Args),
     /// Take the lock away from a run that is dead
@@ -121,9 +129,13 @@ pub fn main() -> ExitCode {
         }
     };
     let say = Say::new(&cli.common);
+    if cli.common.csv() && !matches!(cli.verb, Verb::Cost(_)) {
+        Say::trouble("`--format csv` is for `cost` alone");
+        return Exit::Usage.into();
+    }
     let source = cli.common.source();
     // In the sandbox time is virtual: the clock jumps to the next thing that is due.
-    let paused = matches!(source, Source::Sandbox(_)) && !matches!(cli.verb, Verb::Sandbox(_));
+    let paused = matches!(source, Source::Sandbox(_)) && !matches!(cli.verb, Verb::Sandbox(_) | Verb::Pin(_));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(paused).build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -158,10 +170,12 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Destroy(args) => destroy::run(common, args, say).await,
         Verb::Drift(args) => drift::run(common, args, say).await,
         Verb::Cost(args) => cost::run(common, args, say).await,
+        Verb::Prices(verb) => prices::run(common, verb, say).await,
         Verb::Check(args) => Ok(check::run(args, say)),
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),
         Verb::Kubeconfig(args) => kubeconfig::run(common, args, say).await,
+        Verb::Pin(args) => pin::run(args, say).await,
         Verb::Token(args) => token::run(common, args, say).await,
         Verb::Unlock(args) => unlock::run(common, args, say).await,
         Verb::Sandbox(verb) => sandbox::run(common, verb, say).await,

@@ -17,7 +17,7 @@ pub(super) struct Args {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
-    let (looked, _) = plan::one(common, &args.environment, false, say).await?;
+    let (looked, _) = plan::one(common, &args.environment, false, &super::priced::Read::default(), say).await?;
     let report = outputs(&looked);
     if let Some(name) = &args.name {
         let Some(value) = report.outputs.get(name) else {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use futures_util::future::FutureExt as _;
 
-use super::{Common, Format, Say, args};
+use super::{Common, Format, Say, args, priced};
 use crate::config::Spec;
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
@@ -25,14 +25,23 @@ pub(super) struct Args {
     /// Write the result to FILE instead of stdout
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) inputs: priced::Inputs,
     /// Exit with 2 when there are changes
     #[arg(long)]
     pub(super) detailed_exitcode: bool,
 }
 
 /// Looks at one environment.
-pub(super) async fn one(common: &Common, environment: &str, offline: bool, say: &Say) -> Result<(Looked, Mode), Halt> {
-    let loaded = Common::load(environment)?;
+pub(super) async fn one(
+    common: &Common,
+    environment: &str,
+    offline: bool,
+    inputs: &priced::Read,
+    say: &Say,
+) -> Result<(Looked, Mode), Halt> {
+    let mut loaded = Common::load(environment)?;
+    inputs.into_environment(&mut loaded);
     let world = common.world_or_offline(&loaded, offline, say).await?;
     let mode = world.as_ref().map_or(Mode::Offline, |world| world.mode);
     let record = match &world {
@@ -45,14 +54,16 @@ pub(super) async fn one(common: &Common, environment: &str, offline: bool, say: 
         acknowledged: &[],
         today: crate::cloud::Clock::Wall.today(),
     };
-    Ok((look(&loaded, world.as_ref(), ask).await?, mode))
+    let mut looked = look(&loaded, world.as_ref(), ask).await?;
+    inputs.compare(&mut looked, &loaded, environment).await?;
+    Ok((looked, mode))
 }
 
 /// What is kept of a look, when there are many: the graph and all that was read go at once.
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) report: PlanReport,
-    spec: Spec,
+    pub(super) spec: Spec,
     refused: bool,
     changes: bool,
 }
@@ -70,13 +81,15 @@ impl Seen {
 }
 
 /// Looks at all of them without AWS: nothing to wait for, so over all processors at once.
-fn offline_all(environments: &[String]) -> Vec<Result<Seen, Halt>> {
+fn offline_all(environments: &[String], inputs: &priced::Read) -> Vec<Result<Seen, Halt>> {
     let each = |environment: &String| {
-        let loaded = Common::load(environment)?;
+        let mut loaded = Common::load(environment)?;
+        inputs.into_environment(&mut loaded);
         let today = crate::cloud::Clock::Wall.today();
         let ask = Look { verb: Verb::Apply, after_incomplete: false, acknowledged: &[], today };
         let pends = || Halt::new(Exit::Failed, Problem::error("bug", "an offline plan waited", "please report this"));
-        let looked = look(&loaded, None, ask).now_or_never().ok_or_else(pends)??;
+        let mut looked = look(&loaded, None, ask).now_or_never().ok_or_else(pends)??;
+        inputs.compare(&mut looked, &loaded, environment).now_or_never().ok_or_else(pends)??;
         Ok(Seen::of(&looked, Mode::Offline))
     };
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -94,14 +107,20 @@ fn offline_all(environments: &[String]) -> Vec<Result<Seen, Halt>> {
 }
 
 /// Looks at several, and says everything that is wrong with any of them before it gives up.
-pub(super) async fn all(common: &Common, environments: &[String], offline: bool, say: &Say) -> Result<Vec<Seen>, Halt> {
+pub(super) async fn all(
+    common: &Common,
+    environments: &[String],
+    offline: bool,
+    inputs: &priced::Read,
+    say: &Say,
+) -> Result<Vec<Seen>, Halt> {
     let mut looks = Vec::new();
     let mut halted: Option<Halt> = None;
-    let mut done = if offline { offline_all(environments) } else { Vec::new() }.into_iter();
+    let mut done = if offline { offline_all(environments, inputs) } else { Vec::new() }.into_iter();
     for environment in environments {
         let seen = match done.next() {
             Some(seen) => seen,
-            None => one(common, environment, offline, say).await.map(|(looked, mode)| Seen::of(&looked, mode)),
+            None => one(common, environment, offline, inputs, say).await.map(|(looked, mode)| Seen::of(&looked, mode)),
         };
         match (seen, &mut halted) {
             (Ok(seen), _) => looks.push(seen),
@@ -124,7 +143,8 @@ pub(super) fn exit(looks: &[Seen], detailed: bool) -> Exit {
 }
 
 pub(super) async fn run(common: &args::Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
-    let looks = all(common, &args.environments, args.offline, say).await?;
+    let inputs = args.inputs.read()?;
+    let looks = all(common, &args.environments, args.offline, &inputs, say).await?;
     let exit = exit(&looks, args.detailed_exitcode);
     let pictures: Vec<_> = match say.format {
         Format::Markdown => looks.iter().map(|seen| super::graph::topology(&seen.spec)).collect(),

@@ -22,7 +22,7 @@ impl Say {
             Color::Never => Some(false),
             Color::Auto => crate::cloud::env("NO_COLOR").filter(|value| !value.is_empty()).map(|_| false),
         };
-        Self { format: common.format, quiet: common.quiet, verbose: common.verbose, colour }
+        Self { format: common.shape(), quiet: common.quiet, verbose: common.verbose, colour }
     }
 
     pub(super) fn style(&self, stream: Stream) -> Style {

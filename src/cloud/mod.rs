@@ -1,5 +1,6 @@
 //! Clients, credentials, error classes, clock, lock. The only room that reads AWS's environment.
 
+pub mod actual;
 pub mod address;
 pub mod children;
 mod clients;
@@ -13,6 +14,7 @@ mod guarding;
 pub mod helm;
 pub mod kubernetes;
 mod lock;
+pub mod prices;
 mod store;
 mod telling;
 pub mod temp;

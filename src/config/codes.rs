@@ -41,6 +41,9 @@ codes! {
     FILE_TOO_BIG = "file-too-big",
         "Environment files of more than 1 MiB are not read: the largest sensible one is a few hundred lines, and a bound keeps a hostile one cheap.",
         "Split it with `extends`, or move bulky user data elsewhere.";
+    BASE_UNKNOWN = "base-unknown",
+        "`--base` names what a bill is compared with: a commit of the repository around the environment's folder, or a .yaml file. Git knows no such commit here, or cannot be run.",
+        "Fetch the base branch (`actions/checkout` with `fetch-depth: 0`, or `git fetch origin main`), or give a file.";
     UNSAFE_FILE = "unsafe-file",
         "Repository files are read beneath one folder, never through a symbolic link, and only if they are regular files. Otherwise a pull request could have any file of the runner quoted in a comment.",
         "Copy the file instead of linking it.";

@@ -8,17 +8,20 @@
 //! | `load.rs` | the way through: [`load`], [`load_from`] |
 //! | `spec.rs`, `schema.rs` | the types, and their JSON Schema for editors |
 //! | `codes.rs` | every code with its explanation |
+//! | `commit.rs` | files as another commit has them |
 //! | `digest.rs` | [`input_digest`] |
 //! | `import.rs` | an old Pulumi stack's configuration to an environment file |
 
 pub mod check;
 pub mod codes;
+mod commit;
 mod decode;
 mod digest;
 pub mod files;
 mod import;
 mod load;
 mod node;
+pub mod pin;
 mod schema;
 pub mod spec;
 mod text;
@@ -30,6 +33,7 @@ mod tests;
 pub(crate) use check::quantity;
 pub use check::waive;
 pub use codes::{CodeDoc, codes};
+pub use commit::Commit;
 pub use digest::input_digest;
 pub use import::import_pulumi;
 pub use load::{Loaded, load, load_from};

@@ -127,6 +127,18 @@ pub struct Unpriced {
     pub why: String,
 }
 
+/// What the before side is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Compared {
+    /// Nothing: everything is taken as absent.
+    #[default]
+    Nothing,
+    /// What is live.
+    Live,
+    /// The environment as another commit or file has it, by the name the user gave.
+    Base(String),
+}
+
 /// What an environment costs a month, before and after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bill {
@@ -144,6 +156,12 @@ pub struct Bill {
     pub unpriced: Vec<Unpriced>,
     /// Which nodes the after side's pools are expected to have.
     pub pools: Pools,
+    /// What the before side is.
+    pub compared: Compared,
+    /// Days between the price table and the day of the run; none without a table.
+    pub price_age_days: Option<i32>,
+    /// Whether a line rests on the price of an accelerated type, which goes stale sooner.
+    pub gpu: bool,
 }
 
 type Key = (Address, &'static str, String);
@@ -163,7 +181,47 @@ impl Bill {
             after: Totals::default(),
             unpriced: Vec::new(),
             pools: Pools::default(),
+            compared: Compared::Nothing,
+            price_age_days: rates.book.and_then(|book| age(book.date(), rates.today)),
+            gpu: false,
         };
+        bill.add_up();
+        bill
+    }
+
+    /// The same with the after side of another bill as what was before: the environment as its base branch has it.
+    #[must_use]
+    pub fn against(mut self, base: &Self, name: &str) -> Self {
+        for entry in &mut self.entries {
+            entry.before = None;
+        }
+        self.entries.retain(|entry| entry.after.is_some());
+        for old in base.entries.iter().filter(|old| old.after.is_some()) {
+            let same = |entry: &&mut Entry| {
+                (&entry.address, entry.component, &entry.item) == (&old.address, old.component, &old.item)
+            };
+            match self.entries.iter_mut().find(same) {
+                Some(entry) => entry.before.clone_from(&old.after),
+                None => self.entries.push(Entry { before: old.after.clone(), after: None, ..old.clone() }),
+            }
+        }
+        self.entries.sort_by(|a, b| (&a.address, a.component, &a.item).cmp(&(&b.address, b.component, &b.item)));
+        self.compared = Compared::Base(name.to_owned());
+        self.add_up();
+        self
+    }
+
+    /// Days after which prices should be looked up again: 90, for accelerated types 30.
+    #[must_use]
+    pub const fn stale_after(&self) -> i32 {
+        if self.gpu { 30 } else { 90 }
+    }
+
+    fn add_up(&mut self) {
+        self.before = Totals::default();
+        self.after = Totals::default();
+        self.unpriced.clear();
+        let bill = self;
         for entry in &bill.entries {
             if let Some(side) = &entry.before {
                 bill.before.add(entry.class, side);
@@ -180,7 +238,6 @@ impl Bill {
                 }
             }
         }
-        bill
     }
 
     /// After less before, over the lines that have a price; `None` where one side has lines and no price at all.
@@ -188,6 +245,11 @@ impl Bill {
     pub fn delta(&self) -> Option<Decimal> {
         Some(self.after.total().known()? - self.before.total().known()?)
     }
+}
+
+fn age(date: &str, today: jiff::civil::Date) -> Option<i32> {
+    let day: jiff::civil::Date = date.parse().ok()?;
+    today.since(day).ok().map(|span| span.get_days())
 }
 
 fn enter(

@@ -4,10 +4,15 @@
 //! that no figure ever passes through a float. Each table says where it is from and of which day it is.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rust_decimal::Decimal;
 use serde::Deserialize;
+
+use super::pack::facts::{self, Type};
+use crate::config::codes::code::FILE_NOT_FOUND;
+use crate::config::files::{Disk, Source as _};
 
 /// EC2 tables by region.
 const INSTANCES: [(&str, &str); 3] = [
@@ -53,6 +58,8 @@ pub struct Book {
     source: &'static str,
     instances: BTreeMap<&'static str, InstancePrice>,
     services: BTreeMap<&'static str, ServicePrice>,
+    /// What the packer knows of the types, made on first use.
+    types: OnceLock<Vec<Type>>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +89,56 @@ impl Book {
         BOOKS[index].get_or_init(|| Self::parse(INSTANCES[index].1)).as_ref()
     }
 
+    /// The book of a region from a table that `rem-ci prices refresh` wrote, if it is newer than the embedded one.
+    ///
+    /// # Errors
+    /// When the text is no table of this region.
+    pub fn refreshed(region: &str, text: String) -> Result<Option<Self>, String> {
+        // Once per region and process: the books live as long as the process.
+        let table: &'static str = Box::leak(text.into_boxed_str());
+        let book = Self::parse(table).ok_or("it is no price table")?;
+        if book.region != region {
+            return Err(format!("it is the table of {}", book.region));
+        }
+        let newer = Self::embedded(region).is_none_or(|known| known.date < book.date);
+        Ok(newer.then_some(book))
+    }
+
+    /// The book of a region: the repository's own, `prices/ec2-REGION.json` in the current folder, where there is a newer one, else the
+    /// embedded one. Looked for once per region and process.
+    ///
+    /// # Errors
+    /// When there is such a file and it is no price table of that region.
+    pub fn of(region: &str) -> Result<Option<&'static Self>, String> {
+        static FOUND: Mutex<BTreeMap<String, Result<Option<&'static Book>, String>>> = Mutex::new(BTreeMap::new());
+        let mut found = FOUND.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = found.get(region) {
+            return known.clone();
+        }
+        let disk = Disk::new(Path::new("."));
+        let book = match disk.read(&format!("prices/ec2-{region}.json")) {
+            Err(problem) if problem.code == FILE_NOT_FOUND => Ok(Self::embedded(region)),
+            Err(problem) => Err(problem.title),
+            Ok(bytes) => String::from_utf8(bytes).map_err(|error| error.to_string()).and_then(|text| {
+                let book = Self::refreshed(region, text)?;
+                Ok(book.map(|book| &*Box::leak(Box::new(book))).or_else(|| Self::embedded(region)))
+            }),
+        };
+        found.insert(region.to_owned(), book.clone());
+        book
+    }
+
+    /// What the packer knows of the types, by name.
+    pub(super) fn types(&self) -> &[Type] {
+        self.types.get_or_init(|| facts::types(self))
+    }
+
+    /// How many prices of services there are.
+    #[must_use]
+    pub fn services(&self) -> usize {
+        self.services.len()
+    }
+
     /// The regions that have a book.
     pub fn regions() -> impl Iterator<Item = &'static str> {
         INSTANCES.iter().map(|(region, _)| *region)
@@ -106,6 +163,7 @@ impl Book {
             source: table.source,
             instances: instances.collect::<Option<_>>()?,
             services: services.collect::<Option<_>>()?,
+            types: OnceLock::new(),
         })
     }
 

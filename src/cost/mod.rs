@@ -10,21 +10,31 @@
 //! | `line.rs` | one line, and what a kind is given to make it |
 //! | `lines.rs` | the fixed lines, one function per component |
 //! | `pack/` | what Karpenter would start for the declared workloads |
+//! | `prices.rs` | new tables out of AWS's price lists |
+//! | `running.rs` | workloads out of a list of pods |
 //! | `usage.rs` | the lines of a whole environment: assumptions, node pools |
 //! | `bill.rs` | totals, delta, what could not be priced |
+//! | `coverage.rs` | how every kind is accounted for |
+//! | `driver.rs` | what drives the delta, in one sentence |
 
 mod bill;
 mod book;
 mod calendar;
+pub mod coverage;
+mod driver;
 mod line;
 pub mod lines;
 pub mod pack;
+mod prices;
+mod running;
 pub mod usage;
 
 #[cfg(test)]
 mod tests;
 
-pub use bill::{Bill, Entry, Priced, Side, Totals, Unpriced};
+pub use bill::{Bill, Compared, Entry, Priced, Side, Totals, Unpriced};
 pub use book::{Book, InstancePrice};
 pub use line::{Line, LineClass, Rates};
 pub use pack::{LeftOut, NodeUse, PoolCost, Pools};
+pub use prices::{Gathered, Move, Refused};
+pub use running::{Running, running};

@@ -3,6 +3,7 @@
 //! A guard looks and speaks, it never changes the plan. An error it raises stops an apply until a person acknowledges exactly
 //! that (`acknowledge: [CODE:DIGEST]` in the file, or `--acknowledge` on a laptop), if it can be acknowledged at all.
 
+pub mod budget;
 mod clash;
 mod data;
 mod fixed;
@@ -20,6 +21,7 @@ mod widens;
 use jiff::civil::Date;
 
 use crate::config::Spec;
+use crate::cost::Bill;
 use crate::engine::{Plan, Step, acknowledgement};
 use crate::problem::{Place, Problem};
 
@@ -40,6 +42,8 @@ pub struct Case<'a> {
     pub last: Option<&'a Spec>,
     /// What would be done.
     pub plan: &'a Plan,
+    /// What it costs.
+    pub bill: &'a Bill,
     /// Why.
     pub verb: Verb,
     /// UTC.
@@ -76,22 +80,28 @@ pub const GUARDS: &[Guard] = &[
     storage::GUARD,
     widens::GUARD,
     newer::GUARD,
+    budget::GUARD,
 ];
 
 /// Everything the guards have to say, with what is acknowledged or waived set aside.
 #[must_use]
 pub fn check(case: &Case<'_>, acknowledged: &[String]) -> Vec<Problem> {
     let mut findings: Vec<Problem> = GUARDS.iter().flat_map(|guard| (guard.check)(case)).collect();
-    for finding in &mut findings {
+    set_aside(&mut findings, case.spec, case.today, acknowledged);
+    findings
+}
+
+/// Marks what is acknowledged or waived.
+pub fn set_aside(findings: &mut [Problem], spec: &Spec, today: Date, acknowledged: &[String]) {
+    for finding in findings {
         let said = finding.digest.as_ref().map(|digest| format!("{}:{digest}", finding.code));
         let acknowledged = said.is_some_and(|said| acknowledged.contains(&said));
-        let waiver = case.spec.policy.waivers.iter().find(|waiver| waiver.code == finding.code);
+        let waiver = spec.policy.waivers.iter().find(|waiver| waiver.code == finding.code);
         // Waivers are for findings about a state; what destroys something wants an acknowledgement of exactly that.
         let waived = finding.digest.is_none()
-            && waiver.is_some_and(|waiver| waiver.until.parse::<Date>().is_ok_and(|until| until >= case.today));
+            && waiver.is_some_and(|waiver| waiver.until.parse::<Date>().is_ok_and(|until| until >= today));
         finding.waived = acknowledged || waived;
     }
-    findings
 }
 
 /// An error about a step that a person may acknowledge.

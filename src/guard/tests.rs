@@ -41,16 +41,12 @@ fn change(field: &str, before: &str, after: &str) -> Change {
 
 fn codes(plan: &Plan, verb: Verb, acknowledged: &[String]) -> BTreeMap<&'static str, bool> {
     let spec = spec();
-    let case = Case {
-        spec: &spec,
-        last: None,
-        plan,
-        verb,
-        today: date(2026, 11, 24),
-        live: true,
-        sandbox: false,
-        place: &|_| None,
-    };
+    let facts = crate::engine::Facts::default();
+    let day = date(2026, 11, 24);
+    let rates = crate::cost::Rates::new(None, day, &spec.cost.assumptions, &facts);
+    let bill = &crate::cost::Bill::compute(&[], &[], &rates);
+    let case =
+        Case { spec: &spec, last: None, plan, bill, verb, today: day, live: true, sandbox: false, place: &|_| None };
     check(&case, acknowledged).into_iter().map(|finding| (finding.code, finding.stops())).collect()
 }
 

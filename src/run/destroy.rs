@@ -78,7 +78,18 @@ pub async fn destroy(
         return Err(Halt::new(Exit::PlanChanged, problem));
     }
     let lock = lock(world, &looked, "destroy", approval.no_lock).await?;
-    let work = under_lock(world, &lock, looked, &survey, wishes, sink, stop);
+    let work = async {
+        // What could not be seen before the endpoint was opened is seen now.
+        let (looked, survey) = match &world.cloud.opening {
+            Some(_) => look_before(loaded, world, &approval.acknowledged).await?,
+            None => (looked, survey),
+        };
+        if looked.refused() {
+            let stops = looked.findings.into_iter().filter(Problem::stops).collect();
+            return Err(Halt { exit: Exit::Refused, problems: stops });
+        }
+        under_lock(world, &lock, looked, &survey, wishes, sink, stop).await
+    };
     let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
     let _ = lock.release().await;
     world.close()?;

@@ -9,12 +9,15 @@
 //! | `destroy.rs` | the same to the end, with the leftover audit |
 //! | `drain/` | what lives in a cluster, before it ends |
 //! | `opening.rs` | `connect: runner-cidr`: what it may open, and that it closes |
+//! | `base.rs` | a bill against the base branch's |
 //! | `audit.rs` | what is left behind |
+//! | `tools.rs` | what a live apply must have before it begins |
 //! | `record.rs` | what is written down between runs |
 //! | `output.rs` | names and ids that others build upon |
 
 mod apply;
 mod audit;
+mod base;
 mod destroy;
 pub mod drain;
 mod look;
@@ -22,10 +25,12 @@ mod opening;
 mod output;
 mod record;
 mod report;
+mod tools;
 mod world;
 
 pub use apply::{Applied, Approval, apply};
 pub use audit::{AUDIT_ACTIONS, Leftover};
+pub use base::against;
 pub use destroy::{Destroyed, destroy, look_before};
 pub use drain::{DRAIN_ACTIONS, Survey, Wishes};
 pub use look::{Look, Looked, look, look_at};
@@ -81,6 +86,11 @@ pub const CODES: &[(&str, &str)] = &[
         "The credentials belong to another AWS account than the environment file names. Nothing was read or changed. The `account` in the \
          file is a guard: use the credentials of that account, or correct the file.",
     ),
+    (
+        "price-table",
+        "prices/ec2-REGION.json, which `rem-ci prices refresh` writes, is no price table of that region. The table that came with the program is \
+         used instead.",
+    ),
     ("sandbox-file", "The sandbox file cannot be opened: another process has it, or it is not one of rem-ci's."),
     (
         "locked",
@@ -105,12 +115,28 @@ pub const CODES: &[(&str, &str)] = &[
         "What AWS offers (zones, add-on versions) could not be read, and something that is to be made needs it. Allow the call, or run again.",
     ),
     (
+        "not-let-in",
+        "Whoever makes an EKS cluster has no rights inside it: access entries of the file say who has. The credentials of this run are of \
+         none of its administrators, so Karpenter and all else in the new cluster could not be installed. Apply with the role that \
+         `roles.apply` names, or give these credentials an entry under `cluster.access`.",
+    ),
+    (
         "incomplete",
         "Something failed or was stopped half-way. Nothing is lost: run the same verb again and it goes on from where it is.",
     ),
     (
         "leftover",
         "The leftover audit after a destroy found something that carries the environment's tags and was not kept on purpose.",
+    ),
+    (
+        "chart-not-pinned",
+        "A live apply installs Karpenter's chart only by its digest: a tag can be moved, and a mirror can serve anything. `rem-ci pin ENV` \
+         resolves the version, has cosign check the signature, and writes `karpenter.chartDigest`.",
+    ),
+    (
+        "tool-missing",
+        "A program that this apply needs is not on PATH: `helm` installs Karpenter's chart, `session-manager-plugin` carries the tunnel of \
+         `connect: ssm`. They are looked for in absolute folders of PATH only.",
     ),
     (
         "endpoint-left-open",

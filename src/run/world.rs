@@ -12,12 +12,8 @@ use crate::cloud::{self, Clock, Cloud, Store};
 use crate::config::Spec;
 use crate::problem::{Exit, Problem};
 use crate::sandbox::connector::Sandbox;
-use crate::sandbox::kube::chart;
 use crate::sandbox::{clock, file};
 use crate::view::report::Mode;
-
-/// What stands for Karpenter's chart in the simulated region.
-const STAND_IN: StandIn = StandIn { crds: chart::crds, objects: chart::objects };
 
 /// Where live state is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,7 +47,7 @@ impl World {
     pub fn simulated(sandbox: Sandbox, clock: Clock, spec: &Spec, store: Option<Store>) -> Self {
         let config = cloud::simulated(sandbox.clone(), clock, &spec.account, &spec.region, None);
         let cloud = Cloud::new(&config, &spec.account, &spec.region);
-        let cloud = cloud.reaching(Dial::Sandbox(sandbox.clone()), Helm::StandIn(STAND_IN));
+        let cloud = cloud.reaching(Dial::Sandbox(sandbox.clone()), Helm::StandIn(StandIn::KARPENTER));
         let store = store.or_else(|| bucket(spec, &cloud));
         // Of the addresses for documentation (RFC 5737): nobody's.
         let own = Own::Given(std::net::Ipv4Addr::new(203, 0, 113, 7));

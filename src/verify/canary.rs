@@ -106,7 +106,7 @@ impl Run<'_> {
             }
         };
         // Whatever happened, the pod and the node made for it go.
-        match self.goes(pool, &name, &mut evidence).await {
+        match self.goes(pool, &name, passed, &mut evidence).await {
             Ok(gone) => passed &= gone,
             Err(failure) => {
                 evidence.push(failure.to_string());
@@ -184,7 +184,7 @@ impl Run<'_> {
     }
 
     /// Takes the pod away, and the claims of the pool that have come meanwhile and carry nobody else's pods.
-    async fn goes(&self, pool: &str, name: &str, evidence: &mut Vec<String>) -> Read<bool> {
+    async fn goes(&self, pool: &str, name: &str, placed: bool, evidence: &mut Vec<String>) -> Read<bool> {
         objects::delete(self.client, &PODS, Place::new(NAMESPACE, name), "").await?;
         let began = self.clock.time();
         let mut asked = BTreeSet::new();
@@ -192,8 +192,13 @@ impl Run<'_> {
             let left = self.made(pool).await?;
             let waited = self.clock.time().duration_since(began).unwrap_or_default();
             if left.is_empty() {
-                let word = if asked.is_empty() { "a node that was there took it" } else { "the node made for it is gone" };
-                evidence.push(format!("{word}, {} s after the pod", waited.as_secs()));
+                match (asked.is_empty(), placed) {
+                    (true, true) => evidence.push("a node that was there took it".to_owned()),
+                    (true, false) => {}
+                    (false, _) => {
+                        evidence.push(format!("the node made for it is gone, {} s after the pod", waited.as_secs()))
+                    }
+                }
                 return Ok(true);
             }
             for claim in left.difference(&asked) {
@@ -266,7 +271,12 @@ impl Run<'_> {
                     return Ok(true);
                 }
                 Some(queue) if waited > MESSAGE => {
-                    let left = format!("{} wait, {} are being handled after {} s", queue.waiting, queue.in_flight, waited.as_secs());
+                    let left = format!(
+                        "{} wait, {} are being handled after {} s",
+                        queue.waiting,
+                        queue.in_flight,
+                        waited.as_secs()
+                    );
                     evidence.push(left);
                     return Ok(false);
                 }

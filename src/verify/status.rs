@@ -15,7 +15,7 @@ use crate::model::Identity;
 use crate::view::Untrusted;
 use crate::view::report::{
     AddonRow, Amounts, CauseRow, ControlPlaneRow, CostNow, DiagnoseReport, ErrorRow, EventRow, KarpenterRow,
-    LandingRow, LimitRow, Mode, NodeRow, PendingRow, PoolRow, QueueRow, StatusReport, Verdict,
+    LandingRow, LimitRow, Mode, NodeRow, PendingRow, PodRow, PoolRow, QueueRow, StatusReport, Verdict,
 };
 
 /// Hours of a month, as all our monthly figures have it.
@@ -59,6 +59,7 @@ pub fn status(seen: &Observed, spec: &Spec, id: &Identity, mode: Mode) -> Status
         karpenter: karpenter(seen, spec),
         cost: cost(&nodes, spec),
         pools: pools(seen, &nodes),
+        pods: pods(seen),
         nodes,
         pending: pending(seen, spec),
         interruptions: interruptions(seen),
@@ -256,6 +257,33 @@ fn pools(seen: &Observed, nodes: &[NodeRow]) -> Vec<PoolRow> {
         }
     };
     seen.kube.node_pools.iter().map(row).collect()
+}
+
+/// Pods on nodes, those first that ask for the greatest share of theirs.
+fn pods(seen: &Observed) -> Vec<PodRow> {
+    let room: BTreeMap<&str, &Json> =
+        seen.kube.nodes.iter().map(|node| (read::name(node), &node["status"]["allocatable"])).collect();
+    let row = |pod: &Json| {
+        let node = text(pod, "/spec/nodeName");
+        let room = room.get(node)?;
+        let (cpu, memory) = (of_pod(pod, "requests", "cpu"), of_pod(pod, "requests", "memory"));
+        let share = |part: u128, resource: &str| match milli(&room[resource]) {
+            0 => 0,
+            all => small(part * 100 / all),
+        };
+        Some(PodRow {
+            pod: Untrusted::new(read::full_name(pod)),
+            node: Untrusted::new(node),
+            cpu_requests: small(cpu),
+            cpu_limits: small(of_pod(pod, "limits", "cpu")),
+            memory_requests: mib(memory),
+            memory_limits: mib(of_pod(pod, "limits", "memory")),
+            percent: share(cpu, "cpu").max(share(memory, "memory")),
+        })
+    };
+    let mut rows: Vec<_> = seen.kube.pods.iter().filter(|pod| read::alive(pod)).filter_map(row).collect();
+    rows.sort_by(|one, other| (other.percent, &one.pod).cmp(&(one.percent, &other.pod)));
+    rows
 }
 
 fn pending(seen: &Observed, spec: &Spec) -> Vec<PendingRow> {

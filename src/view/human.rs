@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 pub(super) use after::ratio;
 pub use after::{apply, drift, output_value, outputs, verify};
 pub use health::{diagnose, status};
-pub use money::cost;
+pub use money::{cost, groups};
 
 use super::errors::{paint, painted};
 use super::report::{Action, FieldRow, Mode, PlanReport, Row};

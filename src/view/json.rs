@@ -8,6 +8,7 @@ mod health;
 use serde::Serialize;
 use serde_json::Value as Json;
 
+use super::pools;
 use super::report::{
     ApplyReport, Counts, DriftReport, Left, Outcome, OutputReport, OutputValue, PlanReport, Reads, Row, VerifyReport,
 };
@@ -76,6 +77,8 @@ struct Cost {
     delta_monthly: Option<String>,
     lines: Vec<Line>,
     unpriced: Vec<Unpriced>,
+    #[serde(flatten)]
+    ahead: pools::Ahead,
 }
 
 #[derive(Serialize)]
@@ -245,6 +248,7 @@ fn cost(bill: &Bill) -> Cost {
                 why: line.why.clone(),
             })
             .collect(),
+        ahead: pools::ahead(bill),
     }
 }
 
@@ -275,12 +279,20 @@ struct EnvironmentCost<'a> {
     environment: &'a str,
     region: &'a str,
     cost: Cost,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    groups: Vec<pools::JsonGroup>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actual: Option<&'a super::actual::Actual>,
+    findings: Vec<Finding<'a>>,
 }
 
 /// `rem-ci/cost/v1`: the `cost` part of the plan, by environment.
 #[must_use]
-pub fn costs(reports: &[PlanReport]) -> String {
-    let environments = reports.iter().map(|report| EnvironmentCost {
+pub fn costs(reports: &[PlanReport], by: Option<super::By>, actual: &[super::actual::Actual]) -> String {
+    let environments = reports.iter().enumerate().map(|(index, report)| EnvironmentCost {
+        actual: actual.get(index),
+        groups: by.map(|by| pools::json_groups(&report.cost, by)).unwrap_or_default(),
+        findings: report.findings.iter().map(finding).collect(),
         environment: report.environment.raw(),
         region: report.region.raw(),
         cost: cost(&report.cost),
@@ -448,7 +460,7 @@ pub fn outputs(report: &OutputReport) -> String {
 }
 
 /// Indented by two, with a line end.
-fn print(document: &impl Serialize) -> String {
+pub(super) fn print(document: &impl Serialize) -> String {
     // Our structs have text keys and no floats: there is nothing in them that JSON cannot say.
     serde_json::to_string_pretty(document).map_or_else(|_| "{}\n".to_owned(), |json| json_safe(&json) + "\n")
 }

@@ -213,13 +213,19 @@ fn finding(problem: &Problem) -> String {
     line
 }
 
-/// The cost table, with what is not in it.
 /// The cost tables of several environments: `rem-ci cost --format markdown`.
 #[must_use]
-pub fn costs(reports: &[PlanReport]) -> String {
+pub fn costs(reports: &[PlanReport], by: Option<super::By>) -> String {
     let mut out = String::new();
     for report in reports {
         cost(&mut out, report);
+        super::pools::markdown(&mut out, &report.cost);
+        for problem in words::findings(report) {
+            let _ = writeln!(out, "- {}", finding(problem));
+        }
+    }
+    if let Some(by) = by {
+        super::pools::markdown_groups(&mut out, reports, by);
     }
     out
 }
@@ -227,6 +233,9 @@ pub fn costs(reports: &[PlanReport]) -> String {
 fn cost(out: &mut String, report: &PlanReport) {
     let date = words::price_date(&report.cost);
     let _ = writeln!(out, "**Cost of {}** a month, USD, {date}\n", code(report.environment.raw()));
+    if let Some(driver) = words::driven(&report.cost) {
+        let _ = writeln!(out, "{}\n", prose(&driver));
+    }
     out.push_str("| a month | before | after | delta |\n|---|--:|--:|--:|\n");
     for row in words::cost_rows(&report.cost) {
         let delta = row.delta.map(number::delta).unwrap_or_default();

@@ -15,12 +15,16 @@
 //! | `markdown.rs`, `markdown/` | comment and job summary |
 //! | `json.rs` | the versioned formats |
 //! | `calls.rs` | requests as they are made |
+//! | `actual.rs` | what was billed beside what was estimated |
 //! | `csv.rs` | cost lines for spreadsheets |
+//! | `tables.rs` | which price tables there are |
+//! | `pools.rs` | node pools: which nodes, how full; groups and bars |
 //! | `errors.rs` | problems with a snippet |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
 //! | `out.rs` | the one place that prints |
 
+pub mod actual;
 pub mod calls;
 pub mod csv;
 pub mod diagram;
@@ -31,8 +35,10 @@ pub mod json;
 pub mod markdown;
 pub mod number;
 pub mod out;
+mod pools;
 pub mod progress;
 pub mod report;
+pub mod tables;
 pub mod text;
 mod words;
 
@@ -40,6 +46,7 @@ mod words;
 mod tests;
 
 pub use fields::{field_rows, field_rows_of, leaf};
+pub use pools::By;
 pub use text::Untrusted;
 
 /// How a terminal wants its text.

@@ -16,6 +16,14 @@ pub fn result(text: &str) -> io::Result<()> {
     tolerate(io::stdout().lock().write_all(text.as_bytes()).and_then(|()| io::stdout().flush()))
 }
 
+/// Everything that comes in on stdin.
+///
+/// # Errors
+/// What the system says of the read, or that it is no text.
+pub fn input() -> io::Result<String> {
+    io::read_to_string(io::stdin())
+}
+
 /// Writes a note, a question or a problem to stderr.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::problem::Problem;
 
 pub use health::{
     AddonRow, Amounts, CauseRow, ControlPlaneRow, CostNow, DiagnoseReport, ErrorRow, EventRow, KarpenterRow,
-    LandingRow, LimitRow, NodeRow, PendingRow, PoolRow, QueueRow, StatusReport, Verdict,
+    LandingRow, LimitRow, NodeRow, PendingRow, PodRow, PoolRow, QueueRow, StatusReport, Verdict,
 };
 
 /// Where the live side of a report is from.
@@ -201,6 +201,8 @@ pub struct Reads {
     pub rounds: u64,
     /// Milliseconds.
     pub elapsed_ms: u64,
+    /// Requests to the cluster's own API, which are not among `calls`.
+    pub kubernetes_calls: u64,
 }
 
 /// How long an apply would take.

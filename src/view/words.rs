@@ -180,7 +180,7 @@ impl Figure {
     }
 }
 
-const ORDER: [&str; 15] = [
+const ORDER: [&str; 17] = [
     lines::CONTROL_PLANE,
     lines::SYSTEM_NODES,
     lines::VOLUMES,
@@ -195,6 +195,8 @@ const ORDER: [&str; 15] = [
     usage::ENDPOINT_DATA,
     usage::LOGS,
     usage::SQS,
+    usage::KMS_REQUESTS,
+    usage::LOAD_BALANCERS,
     usage::NODE_POOLS,
 ];
 
@@ -209,6 +211,12 @@ pub(super) fn cost_rows(bill: &Bill) -> Vec<CostRow> {
         components.sort_by_key(|component| (ORDER.iter().position(|known| known == component), *component));
         components.dedup();
         let start = rows.len();
+        if class == LineClass::NodePool {
+            // A pool that nothing is declared for, or that has no price, is in the notes.
+            let known = of_class.iter().filter(|entry| sides(entry).any(|side| side.monthly.is_some()));
+            rows.extend(known.map(|entry| pool_row(bill, entry)));
+            continue;
+        }
         for component in components {
             let entries: Vec<_> = of_class.iter().copied().filter(|entry| entry.component == component).collect();
             let undeclared = entries.iter().all(|entry| sides(entry).all(|side| side.quantity.is_none()));
@@ -219,10 +227,9 @@ pub(super) fn cost_rows(bill: &Bill) -> Vec<CostRow> {
         }
         let (before, after) = match class {
             LineClass::Fixed => (bill.before.fixed, bill.after.fixed),
-            LineClass::Usage => (bill.before.usage, bill.after.usage),
-            LineClass::NodePool => (bill.before.pools, bill.after.pools),
+            LineClass::Usage | LineClass::NodePool => (bill.before.usage, bill.after.usage),
         };
-        if rows.len() > start && class != LineClass::NodePool {
+        if rows.len() > start {
             rows.push(sum_row(name, Figure::total(before), Figure::total(after)));
         }
     }
@@ -243,6 +250,28 @@ fn difference(before: Figure, after: Figure) -> Option<Decimal> {
     Some(after.number()? - before.number()?)
 }
 
+/// `node pool burst, expected: 2 x c7i.xlarge`.
+fn pool_row(bill: &Bill, entry: &Entry) -> CostRow {
+    let figure = |side: &Option<Side>| Figure::of(&side.iter().collect::<Vec<_>>());
+    let (before, after) = (figure(&entry.before), figure(&entry.after));
+    let nodes = bill.pools.pools.iter().find(|pool| pool.pool == entry.item).map(pool_nodes).unwrap_or_default();
+    let label = match entry.after.is_some() && !nodes.is_empty() {
+        true => format!("node pool {}, expected: {nodes}", entry.item),
+        false => format!("node pool {}, expected", entry.item),
+    };
+    CostRow { label, before, after, delta: difference(before, after), sum: false }
+}
+
+/// `2 x m7i.large, 1 x c7i.xlarge`.
+pub(super) fn pool_nodes(pool: &crate::cost::PoolCost) -> String {
+    let mut parts: Vec<String> =
+        pool.nodes.iter().take(3).map(|node| format!("{} x {}", node.count, node.instance_type)).collect();
+    if pool.nodes.len() > 3 {
+        parts.push(format!("{} more types", pool.nodes.len() - 3));
+    }
+    parts.join(", ")
+}
+
 fn component_row(bill: &Bill, component: &str, class: LineClass, entries: &[&Entry]) -> CostRow {
     let before: Vec<_> = entries.iter().filter_map(|entry| Some((*entry, entry.before.as_ref()?))).collect();
     let after: Vec<_> = entries.iter().filter_map(|entry| Some((*entry, entry.after.as_ref()?))).collect();
@@ -254,11 +283,7 @@ fn component_row(bill: &Bill, component: &str, class: LineClass, entries: &[&Ent
     };
     let figures = |sides: &[(&Entry, &Side)]| Figure::of(&sides.iter().map(|(_, side)| *side).collect::<Vec<_>>());
     let (before, after) = (figures(&before), figures(&after));
-    let label = match class {
-        LineClass::NodePool => format!("{component}, expected: {words}"),
-        _ if words.is_empty() => component.to_owned(),
-        _ => format!("{component} {words}"),
-    };
+    let label = if words.is_empty() { component.to_owned() } else { format!("{component} {words}") };
     CostRow { label, before, after, delta: difference(before, after), sum: false }
 }
 
@@ -292,16 +317,7 @@ fn side_words(bill: &Bill, class: LineClass, sides: &[(&Entry, &Side)]) -> Strin
 
 /// What the reader must know of the figures: what is not in them, and that columns may be off.
 pub(super) fn cost_notes(bill: &Bill) -> Vec<String> {
-    let mut notes = Vec::new();
-    let pools: Vec<_> = bill
-        .unpriced
-        .iter()
-        .filter(|line| line.component == usage::NODE_POOLS)
-        .map(|line| line.item.as_str())
-        .collect();
-    if !pools.is_empty() {
-        notes.push(format!("not in the total: node pools {}, not priced yet", pools.join(", ")));
-    }
+    let mut notes = pool_notes(bill);
     let undeclared: Vec<_> = bill
         .unpriced
         .iter()
@@ -326,6 +342,10 @@ pub(super) fn cost_notes(bill: &Bill) -> Vec<String> {
         let components = components.into_iter().collect::<Vec<_>>().join(", ");
         notes.push(format!("no price: {components}: {why}"));
     }
+    if let Some(days) = bill.price_age_days.filter(|days| *days > bill.stale_after()) {
+        let what = if bill.gpu { "prices of accelerated types" } else { "prices" };
+        notes.push(format!("{what} are {days} days old: rem-ci prices refresh looks them up"));
+    }
     let rows = cost_rows(bill);
     let column = |figure: fn(&CostRow) -> Figure| {
         let cents = |row: &CostRow| figure(row).number().map_or(Decimal::ZERO, number::cents);
@@ -336,6 +356,49 @@ pub(super) fn cost_notes(bill: &Bill) -> Vec<String> {
         notes.push("columns may be a cent off: totals are sums of unrounded figures".to_owned());
     }
     notes
+}
+
+/// What there is to say of node pools: what they cost at their limits, and what is not in the total.
+fn pool_notes(bill: &Bill) -> Vec<String> {
+    let mut notes = Vec::new();
+    let pools = &bill.pools.pools;
+    let names = |some: &[&crate::cost::PoolCost]| some.iter().map(|p| p.pool.as_str()).collect::<Vec<_>>().join(", ");
+    let undeclared: Vec<_> = pools.iter().filter(|pool| pool.expected.is_none() && pool.idle.is_some()).collect();
+    if !undeclared.is_empty() {
+        notes.push(format!(
+            "not in the total: node pools {}, as workloads does not say what runs on them",
+            names(&undeclared)
+        ));
+    }
+    let bounded: Vec<_> = pools.iter().filter(|pool| pool.max.is_some()).collect();
+    if !bounded.is_empty() {
+        let most: Decimal = bounded.iter().filter_map(|pool| pool.max).sum();
+        notes.push(format!("at their limits node pools {} cost {} a month", names(&bounded), number::money(most)));
+    }
+    let unbounded: Vec<_> = pools.iter().filter(|pool| pool.unbounded).collect();
+    if !unbounded.is_empty() {
+        notes.push(format!("without limits, so unbounded: node pools {}", names(&unbounded)));
+    }
+    for pool in pools.iter().filter(|pool| pool.idle.is_none()) {
+        notes.push(format!("no price: node pool {}: {}", pool.pool, pool.notes.join("; ")));
+    }
+    notes
+}
+
+/// `+$65.70 a month against main: two more NAT gateways`; nothing where nothing was there before.
+pub(super) fn driven(bill: &Bill) -> Option<String> {
+    use crate::cost::Compared;
+    let against = match &bill.compared {
+        Compared::Nothing => return None,
+        Compared::Live => "what is live",
+        Compared::Base(name) => name,
+    };
+    let before = bill.before.total().known().filter(|before| !before.is_zero())?;
+    let delta = bill.delta().filter(|delta| !number::cents(*delta).is_zero())?;
+    let percent = (delta / before * Decimal::ONE_HUNDRED).round_dp(1).normalize();
+    let sign = if percent.is_sign_negative() { "" } else { "+" };
+    let driver = bill.driver()?;
+    Some(format!("{} a month ({sign}{percent} %) against {against}: {driver}", number::signed_dollars(delta)))
 }
 
 /// `prices of 2026-07-20`, or that there are none.

@@ -6,7 +6,7 @@
 //! | `shipped.rs` | the same for dev, staging and prod as they are shipped |
 //! | `deletes.rs` | what a person deletes there |
 //! | `everything.rs` | an environment with all that is optional |
-//! | `network.rs`, `identity.rs`, `cluster.rs` | one drift for each field |
+//! | `network.rs`, `identity.rs`, `cluster.rs`, `inside.rs` | one drift for each field |
 //! | `existing.rs` | the kind that only somebody else's VPC has |
 
 mod cluster;
@@ -15,6 +15,7 @@ mod everything;
 mod existing;
 mod hand;
 mod identity;
+mod inside;
 mod network;
 mod shipped;
 
@@ -30,7 +31,7 @@ use everything::Everything;
 use hand::{Hand, Pass, Row};
 
 fn rows() -> impl Iterator<Item = &'static Row> {
-    network::ROWS.iter().chain(identity::ROWS).chain(cluster::ROWS).chain(existing::ROWS)
+    network::ROWS.iter().chain(identity::ROWS).chain(cluster::ROWS).chain(inside::ROWS).chain(existing::ROWS)
 }
 
 #[test]

@@ -10,10 +10,12 @@
 //! | `common.rs` | a region in virtual time, an environment, a run |
 //! | `conformance.rs` | every field of every kind: drifted by hand, shown, repaired |
 //! | `contract.rs` | every request written down, for AWS's own API models |
+//! | `cost.rs` | `rem-ci cost`: workloads, base, budget, forms; no kind forgotten |
 //! | `credentials.rs` | sessions shorter than the run |
 //! | `cuts.rs` | killed or cut at every single call, then run again |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
 //! | `drain.rs` | a cluster full of other people's things comes to its end |
+//! | `diagnose.rs` | broken worlds, what verify and diagnose say of each; where pods land; the canary |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
 //! | `litter.rs` | what Karpenter, controllers and the CSI driver make for a cluster, put into a region |
 //! | `kube_api.rs` | the simulated Kubernetes API through a real client |
@@ -23,10 +25,13 @@
 //! | `moved.rs` | another owner, account or region in the file of what runs |
 //! | `moto.rs` | the kinds against a simulator that is not ours |
 //! | `opening.rs` | `connect: runner-cidr`, killed anywhere |
+//! | `objects.rs` | inside the cluster: other managers, renamed pools, an endpoint that does not answer |
+//! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `subnets.rs` | what a cluster holds of its network |
+//! | `truth.rs` | node pools and fixed lines against what trying everything finds |
 //! | `versions.rs` | the original's versions, in and out of what AWS offers |
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 //! | `worlds.rs` | `tests/worlds/`: what is live, and the plan that comes of it |
@@ -39,10 +44,12 @@ mod cli;
 mod common;
 mod conformance;
 mod contract;
+mod cost;
 mod credentials;
 mod cuts;
 mod destroy;
 mod drain;
+mod diagnose;
 mod fault;
 mod kube_api;
 mod late;
@@ -51,7 +58,9 @@ mod lock;
 mod money;
 mod moto;
 mod moved;
+mod objects;
 mod opening;
+mod prices;
 mod reads;
 mod signals;
 mod speed;

@@ -20,15 +20,24 @@ use crate::common::today;
 
 /// What moto cannot do: its EKS knows neither add-ons nor access entries nor Pod Identity, and no nodes join; it names
 /// service-linked roles by a rule (`AWSServiceRoleForSpot`), where AWS has a name for each (`AWSServiceRoleForEC2Spot`).
-const NOT_IN_MOTO: [&str; 9] = [
+const NOT_IN_MOTO: [&str; 18] = [
     "access-entry",
     "addon",
     "auto-scaling-group",
     "cluster",
+    "cluster-role",
+    "cluster-role-binding",
     "cluster-security-group",
+    "crds",
+    "flow-schema",
+    "helm-release",
+    "namespace",
+    "node-class",
     "node-group",
+    "node-pool",
     "pod-identity-association",
     "service-linked-role",
+    "storage-class",
     "subnet-tags",
 ];
 

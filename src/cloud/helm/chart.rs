@@ -95,6 +95,29 @@ pub async fn resolve(chart: &Chart) -> Result<String, Failure> {
     }
 }
 
+/// Whether Karpenter's release workflow has signed a chart of this digest, as this version. A mirror serves the same manifest
+/// as Karpenter's own registry, or none that is signed; a local file must be the layer of that manifest.
+///
+/// # Errors
+/// If it has not, or nobody can tell.
+pub async fn signed(chart: &Chart, digest: &str) -> Result<(), Failure> {
+    let manifest = match &chart.source {
+        Source::Registry(_) => digest.to_owned(),
+        Source::File(_) => {
+            let (manifest, layer) = oci::published(KARPENTER, &chart.version).await?;
+            if layer != digest {
+                let why = format!(
+                    "{chart} ({digest}) is not the file that Karpenter published as {} ({layer})",
+                    chart.version
+                );
+                return Err(Failure { code: "chart-signature".to_owned(), ..Failure::fatal(CALL, why) });
+            }
+            manifest
+        }
+    };
+    super::cosign::verify(KARPENTER, &chart.version, &manifest).await
+}
+
 fn read(path: &Path) -> Result<Bytes, Failure> {
     let failed = |why: String| Failure::fatal(CALL, format!("{}: {why}", path.display()));
     let meta = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?;

@@ -24,7 +24,7 @@ mod values;
 use serde_json::Value as Json;
 
 pub use binary::Binary;
-pub use chart::{Chart, KARPENTER, Source, resolve};
+pub use chart::{Chart, KARPENTER, Source, resolve, signed};
 pub use standin::{Crds, Objects, StandIn};
 pub use values::{Annotations, Values};
 

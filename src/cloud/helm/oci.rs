@@ -103,10 +103,14 @@ fn parameters(challenge: &str) -> Vec<(String, String)> {
 
 /// The digest of the manifest that a tag names now.
 pub(super) async fn digest(repository: &str, tag: &str) -> Result<String, Failure> {
+    Ok(published(repository, tag).await?.0)
+}
+
+/// The digests of the manifest that a tag names now, and of the chart's file in it.
+pub(super) async fn published(repository: &str, tag: &str) -> Result<(String, String), Failure> {
     let repository = Repository::new(repository)?;
     let manifest = repository.read(&format!("manifests/{tag}"), MANIFEST, LARGEST_MANIFEST).await?;
-    layer(&manifest)?;
-    Ok(digest_of(&manifest))
+    Ok((digest_of(&manifest), layer(&manifest)?))
 }
 
 /// The file of the chart whose manifest has this digest.

@@ -9,6 +9,7 @@ use super::{Chart, Release};
 use crate::cloud::kubernetes::Access;
 use crate::cloud::kubernetes::live::chain;
 use crate::engine::{Class, Failure};
+use crate::sandbox::kube::chart;
 
 /// The chart's CustomResourceDefinitions, by version.
 pub type Crds = fn(&str) -> Vec<Json>;
@@ -53,6 +54,9 @@ fn api(client: &kube::Client, namespace: &str, object: &Json) -> Api<DynamicObje
 }
 
 impl StandIn {
+    /// What stands for Karpenter's.
+    pub const KARPENTER: Self = Self { crds: chart::crds, objects: chart::objects };
+
     pub(super) fn crds(self, chart: &Chart) -> Vec<Json> {
         (self.crds)(&chart.version)
     }

@@ -60,6 +60,12 @@ fn answered(call: &str, status: &Status) -> Failure {
             )
         }
     };
+    let message = match code {
+        "Unauthorized" => format!(
+            "{message}: the cluster does not know who asks; an access entry lets them in (roles or cluster.access in the file)"
+        ),
+        _ => message,
+    };
     let code = if code.is_empty() { status.code.to_string() } else { code.to_owned() };
     Failure { class, call: call.to_owned(), code, message }
 }

@@ -17,9 +17,10 @@ pub const MANAGER: &str = "rem-ci";
 const PAGE: usize = 500;
 
 /// Managers of hands, not of programs: what a person changed with kubectl is drift that the plan has shown, and an approved
-/// plan puts back. Everybody else's field is a conflict. Names: kubectl, `--field-manager` of each command.
+/// plan puts back, as it does what we have set otherwise than by an apply. Everybody else's field is a conflict. Names:
+/// kubectl, `--field-manager` of each command.
 const HANDS: &[&str] =
-    &["kubectl-edit", "kubectl-patch", "kubectl-label", "kubectl-annotate", "kubectl-taint", "kubectl-scale"];
+    &[MANAGER, "kubectl-edit", "kubectl-patch", "kubectl-label", "kubectl-annotate", "kubectl-taint", "kubectl-scale"];
 
 /// A resource of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -148,7 +149,15 @@ const APPLY: &str = "application/apply-patch+yaml";
 /// # Errors
 /// As [`list`].
 pub async fn merge(client: &kube::Client, api: &Api, place: Place<'_>, patch: &Json) -> Read<Json> {
-    let uri = format!("{}?fieldManager={MANAGER}", api.path(place.namespace, Some(place.name)));
+    merge_as(client, api, place, MANAGER, patch).await
+}
+
+/// The same under the name of another manager.
+///
+/// # Errors
+/// As [`list`].
+pub async fn merge_as(client: &kube::Client, api: &Api, place: Place<'_>, manager: &str, patch: &Json) -> Read<Json> {
+    let uri = format!("{}?fieldManager={manager}", api.path(place.namespace, Some(place.name)));
     send(client, &api.call("patch"), Method::PATCH, &uri, Some(patch), "application/merge-patch+json").await
 }
 

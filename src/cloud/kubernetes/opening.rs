@@ -22,13 +22,14 @@ use crate::cloud::address::Own;
 use crate::cloud::store::Store;
 use crate::cloud::{Clock, Cloud, failed, gone_is_none, partition, run_name};
 use crate::engine::wait::{next_try, pause};
-use crate::engine::{Class, Failure};
+use crate::engine::{Class, Failure, UNREACHABLE};
 
 /// What this needs of IAM, besides what the kinds say.
 pub const ACTIONS: &[&str] = &[
     "eks:DescribeCluster",
     "eks:DescribeUpdate",
     "eks:UpdateClusterConfig",
+    "iam:GetRole",
     "iam:PassRole",
     "scheduler:CreateSchedule",
     "scheduler:DeleteSchedule",
@@ -151,6 +152,7 @@ pub struct Opening(Arc<Inner>);
 struct Inner {
     eks: aws_sdk_eks::Client,
     scheduler: aws_sdk_scheduler::Client,
+    iam: aws_sdk_iam::Client,
     region: String,
     store: Store,
     clock: Clock,
@@ -185,6 +187,7 @@ impl Opening {
         Self(Arc::new(Inner {
             eks: cloud.eks.clone(),
             scheduler: cloud.scheduler.clone(),
+            iam: cloud.iam.clone(),
             region: cloud.region.clone(),
             store,
             clock,
@@ -199,12 +202,18 @@ impl Opening {
         self.0.permitted.store(true, Ordering::SeqCst);
     }
 
+    /// Whether it was.
+    #[must_use]
+    pub fn permitted(&self) -> bool {
+        self.0.permitted.load(Ordering::SeqCst)
+    }
+
     /// Lets this machine in, if this run may; once in a run.
     ///
     /// # Errors
     /// If the address makes no sense, or intent, schedule or update cannot be made: then nothing is open.
     pub async fn open(&self) -> Result<(), Failure> {
-        if !self.0.permitted.load(Ordering::SeqCst) {
+        if !self.permitted() {
             return Ok(());
         }
         let mut opened = self.0.opened.lock().await;
@@ -268,6 +277,7 @@ impl Inner {
         if before.admits(&address) {
             return Ok(());
         }
+        self.closer().await?;
         let until = self.clock.millis() + i64::try_from(OPEN.as_millis()).unwrap_or_default();
         let intent = Intent {
             format: "rem-ci/opening/v1".to_owned(),
@@ -288,6 +298,18 @@ impl Inner {
             return Err(failure);
         }
         self.update(&before.with(&address), true).await
+    }
+
+    /// The role of the schedule is there. A run that has yet to make it cannot look inside; it can once it has made it.
+    async fn closer(&self) -> Result<(), Failure> {
+        let name = self.ask.role.rsplit('/').next().unwrap_or_default();
+        let call = self.iam.get_role().role_name(name).send().await.map_err(failed("iam:GetRole"));
+        if gone_is_none(call)?.is_some() {
+            return Ok(());
+        }
+        let message = format!("the endpoint is not opened: {name}, which would close it again, is not there yet");
+        let call = "runner-cidr".to_owned();
+        Err(Failure { class: Class::Unknown, call, code: UNREACHABLE.to_owned(), message })
     }
 
     /// Makes the schedule that closes without us.

@@ -1,10 +1,10 @@
-//! Makes a packing cheaper: nodes are taken apart two or three at a time and packed anew, as consolidation would.
+//! Makes a packing cheaper: nodes are taken apart two to four at a time and packed anew, as consolidation would.
 
 use super::puzzle::{Node, Puzzle};
 use super::{exact, fill};
 
 /// About so much work is spent.
-const STEPS: u64 = 4_000_000;
+const STEPS: u64 = 2_000_000;
 /// A group of nodes that is more work than this is packed by rule.
 const GROUP_STEPS: u64 = 20_000;
 
@@ -14,7 +14,7 @@ pub(crate) fn improve(puzzle: &Puzzle, mut nodes: Vec<Node>) -> Vec<Node> {
     // The dearest per pod first; those are the ones that are badly filled.
     loop {
         let before = puzzle.price(&nodes);
-        for size in [2, 3] {
+        for size in [2, 3, 4] {
             nodes.sort_by_key(|node| (std::cmp::Reverse(emptiness(puzzle, node)), node.offer, node.pods.clone()));
             nodes = pass(puzzle, nodes, size, &mut budget);
         }
@@ -35,10 +35,12 @@ fn emptiness(puzzle: &Puzzle, node: &Node) -> i64 {
 
 /// Tries groups of `size` nodes that stand near each other in the order, the emptiest with all others first.
 fn pass(puzzle: &Puzzle, mut nodes: Vec<Node>, size: usize, budget: &mut u64) -> Vec<Node> {
-    let window = if size == 2 { 24 } else { 8 };
+    let window = [24, 8, 6][size - 2];
     let mut start = 0;
     while start + size <= nodes.len() && *budget > 0 {
-        match group(puzzle, &nodes, start, size, window, budget) {
+        let end = nodes.len().min(start + 1 + window);
+        let mut group = Group { puzzle, nodes: &nodes, end, tried: Vec::new(), budget: &mut *budget };
+        match group.better(&mut vec![start], size) {
             Some((chosen, better)) => {
                 for index in chosen.into_iter().rev() {
                     nodes.remove(index);
@@ -51,34 +53,38 @@ fn pass(puzzle: &Puzzle, mut nodes: Vec<Node>, size: usize, budget: &mut u64) ->
     nodes
 }
 
-fn group(
-    puzzle: &Puzzle,
-    nodes: &[Node],
-    start: usize,
-    size: usize,
-    window: usize,
-    budget: &mut u64,
-) -> Option<(Vec<usize>, Vec<Node>)> {
-    let end = nodes.len().min(start + 1 + window);
-    let mut tried: Vec<Vec<&Node>> = Vec::new();
-    for second in start + 1..end {
-        let thirds: Vec<Option<usize>> = if size == 2 { vec![None] } else { (second + 1..end).map(Some).collect() };
-        for third in thirds {
-            let chosen: Vec<usize> = [Some(start), Some(second), third].into_iter().flatten().collect();
-            let these: Vec<&Node> = chosen.iter().map(|index| &nodes[*index]).collect();
-            if tried.contains(&these) {
-                continue;
-            }
-            if *budget == 0 {
+struct Group<'a> {
+    puzzle: &'a Puzzle,
+    nodes: &'a [Node],
+    end: usize,
+    tried: Vec<Vec<&'a Node>>,
+    budget: &'a mut u64,
+}
+
+impl Group<'_> {
+    /// The first group of `size` nodes, `chosen` among them, that can be packed for less: its indices, and the better nodes.
+    fn better(&mut self, chosen: &mut Vec<usize>, size: usize) -> Option<(Vec<usize>, Vec<Node>)> {
+        if chosen.len() == size {
+            let these: Vec<&Node> = chosen.iter().map(|index| &self.nodes[*index]).collect();
+            // Nodes alike make groups alike.
+            if *self.budget == 0 || self.tried.contains(&these) {
                 return None;
             }
-            if let Some(better) = anew(puzzle, &these, budget) {
-                return Some((chosen, better));
-            }
-            tried.push(these);
+            let better = anew(self.puzzle, &these, self.budget);
+            self.tried.push(these);
+            return better.map(|better| (chosen.clone(), better));
         }
+        let from = chosen.last().map_or(0, |last| last + 1);
+        for next in from..self.end {
+            chosen.push(next);
+            let found = self.better(chosen, size);
+            chosen.pop();
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
     }
-    None
 }
 
 /// The pods of these nodes on other nodes that cost less.

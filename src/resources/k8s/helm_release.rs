@@ -74,7 +74,6 @@ impl Resource for HelmRelease {
         fields: &[
             object::CLUSTER,
             object::CLUSTER_NAME,
-            object::NAME,
             Field::replaces("namespace", Order::DeleteFirst, "Where it runs"),
             Field::in_place("version", "Version of the chart and of the controller"),
             Field::in_place("chart", "Where the chart is"),
@@ -99,6 +98,7 @@ impl Resource for HelmRelease {
     fn want(&self, _: &Facts) -> Fields {
         let values = self.values();
         let mut want = self.home.want(RELEASE, chart_fields(&self.karpenter));
+        want.remove("name");
         want.insert("namespace".to_owned(), Value::text(&self.karpenter.namespace));
         // JSON through and through, so that numbers and booleans stay what they are.
         want.insert("values".to_owned(), Value::Policy(values.json().to_string()));
@@ -121,13 +121,18 @@ impl Resource for HelmRelease {
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
         let mut found = Vec::new();
         for (cluster, client) in object::clusters(cloud, scope).await? {
-            let ours = object::listed(&client, &API, None, &object::selector(scope)).await?;
+            let mut ours = object::listed(&client, &API, None, &object::selector(scope)).await?;
+            ours.retain(|deployment| object::name(deployment) == RELEASE);
             found.extend(ours.iter().map(|deployment| live(&cluster, deployment, scope)));
             let missing = scope.wanted.iter().filter(|_| ours.is_empty());
             for (_, fields) in missing.filter(|(_, fields)| eks::text(fields, "clusterName") == cluster) {
                 let place = Place::new(eks::text(fields, "namespace"), RELEASE);
                 let theirs = objects::get(&client, &API, place).await?;
-                found.extend(theirs.map(|theirs| object::claimed(live(&cluster, &theirs, scope), scope)));
+                found.extend(theirs.map(|theirs| {
+                    let mut live = live(&cluster, &theirs, scope);
+                    eks::stand_in(&mut live, scope, |_| true);
+                    live
+                }));
             }
         }
         Ok(found)
@@ -244,6 +249,7 @@ fn live(cluster: &str, deployment: &Json, scope: &Scope) -> Live {
     let namespace = object::text(deployment, "/metadata/namespace");
     let mut live = object::bare(cluster, object::name(deployment), deployment);
     live.id = eks::inside(cluster, namespace);
+    live.fields.remove("name");
     let annotation = |name: &str| deployment["metadata"]["annotations"][name].as_str().unwrap_or_default().to_owned();
     put_chart(&mut live, scope, annotation(ANNOTATION_CHART));
     let digest = annotation(ANNOTATION_VALUES);

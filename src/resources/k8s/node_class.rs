@@ -63,7 +63,6 @@ const SHAPE: Shape = Shape {
     api: API,
     pieces: &[
         Piece::text("role", "/spec/role"),
-        Piece::text("instanceProfile", "/spec/instanceProfile"),
         Piece::text("amiSelectorTerms", "/spec/amiSelectorTerms"),
         Piece::text("amiFamily", "/spec/amiFamily"),
         Piece::text("subnetSelectorTerms", "/spec/subnetSelectorTerms"),

@@ -139,11 +139,7 @@ pub(super) async fn sweep(cloud: &Cloud, scope: &Scope, shape: &Shape) -> Read<V
 
 /// What a sweep makes of an object: one that was found by its name alone stands in the place of the wanted one.
 pub(super) fn found(shape: &Shape, cluster: &str, object: &Json, scope: &Scope) -> Live {
-    claimed(live(shape, cluster, object, scope), scope)
-}
-
-/// Marks a thing that is not ours and has a name that we want.
-pub(super) fn claimed(mut live: Live, scope: &Scope) -> Live {
+    let mut live = live(shape, cluster, object, scope);
     let name = live.text("name").to_owned();
     eks::stand_in(&mut live, scope, |fields| eks::text(fields, "name") == name);
     live

@@ -6,7 +6,7 @@ use super::{not_proven, over};
 use crate::config::Spec;
 use crate::model::Identity;
 use crate::verify::Check;
-use crate::verify::diagnose::{CHART, DEFINITIONS, deployment, environment, errors, missing};
+use crate::verify::diagnose::{CHART, DEFINITIONS, deployment, diagnose, environment, errors, missing};
 use crate::verify::observed::{Observed, Seen};
 use crate::verify::read::{self, number};
 
@@ -34,8 +34,35 @@ pub(super) fn checks(seen: &Observed, spec: &Spec, id: &Identity) -> Vec<Check> 
         evidence.extend(told);
         (recent.is_empty(), evidence)
     });
-    vec![rollout, definitions, log, queue(seen, spec, id), permissions(seen, spec, id)]
+    vec![rollout, definitions, log, queue(seen, spec, id), identity(seen, spec, id), permissions(seen, spec, id)]
 }
+
+/// Whether the controller's service account gets the controller's role.
+fn identity(seen: &Observed, spec: &Spec, id: &Identity) -> Check {
+    let (code, title) = ("verify-karpenter-identity", "the controller's service account gets its role");
+    let unread = [
+        seen.kube.service_accounts.why(),
+        seen.aws.controller.why(),
+        seen.aws.providers.why(),
+        seen.aws.associations.why(),
+        seen.aws.cluster.why(),
+    ];
+    if let Some(why) = unread.into_iter().flatten().next() {
+        return not_proven(code, title, why);
+    }
+    let wrong: Vec<_> =
+        diagnose(seen, spec, id, None).into_iter().filter(|cause| IDENTITY.contains(&cause.code)).collect();
+    if wrong.is_empty() {
+        let role = seen.aws.controller.known().and_then(Option::as_ref).map(|role| role.arn.clone());
+        return Check::new(code, title, true, role.into_iter().collect());
+    }
+    let evidence = wrong.into_iter().flat_map(|cause| std::iter::once(cause.title).chain(cause.evidence)).collect();
+    Check::new(code, title, false, evidence)
+}
+
+/// Causes that keep the controller from its role.
+const IDENTITY: [&str; 4] =
+    ["cause-provider-missing", "cause-service-account", "cause-association-missing", "cause-trust"];
 
 fn rollout(all: &[Json], spec: &Spec) -> (bool, Vec<String>) {
     let namespace = &spec.karpenter.namespace;

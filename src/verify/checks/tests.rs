@@ -25,7 +25,7 @@ fn every_check_of_a_healthy_world_holds_with_evidence() {
     for check in &checks {
         assert!(check.passed && !check.evidence.is_empty() && !check.help.is_empty(), "{check:#?}");
     }
-    assert_eq!(checks.len(), 14);
+    assert_eq!(checks.len(), 15);
 }
 
 #[test]
@@ -62,6 +62,10 @@ fn each_break_fails_its_own_check() {
     assert!(check.evidence.contains(&"Reconciler error: AccessDenied".to_owned()), "{check:?}");
     fails("verify-queue-read", |seen| {
         named(&mut seen.kube.deployments, "karpenter")["spec"]["template"]["spec"]["containers"][0]["env"] = json!([]);
+    });
+    fails("verify-karpenter-identity", |seen| list(&mut seen.aws.providers).clear());
+    fails("verify-karpenter-identity", |seen| {
+        named(&mut seen.kube.service_accounts, "karpenter")["metadata"]["annotations"] = json!({});
     });
     let check = fails("verify-karpenter-permissions", |seen| one(&mut seen.aws.controller).policies.truncate(1));
     assert!(check.evidence.contains(&"sqs:ReceiveMessage is missing".to_owned()), "{check:?}");

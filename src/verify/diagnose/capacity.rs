@@ -25,6 +25,12 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
             "the account's vCPU quota is used up",
             "aws service-quotas list-service-quotas --service-code ec2 --query \"Quotas[?contains(QuotaName,'Instance Requests') || contains(QuotaName,'On-Demand')].[QuotaName,Value]\"".to_owned(),
         ),
+        (
+            Tells::SpotRole,
+            "cause-spot-role",
+            "the account has no service-linked role of EC2 Spot",
+            format!("rem-ci apply {}", case.spec.name),
+        ),
         (Tells::Image, "cause-image-gone", "EC2 does not know the image of a launch", "kubectl describe ec2nodeclasses".to_owned()),
         (Tells::Launch, "cause-launch", "EC2 refuses to launch", "kubectl describe nodeclaims".to_owned()),
     ] {

@@ -167,6 +167,11 @@ const CODES: &[CauseDoc] = &[
         "ask for a greater quota in Service Quotas (spot and on-demand are two), or end other instances",
     ),
     doc(
+        "cause-spot-role",
+        "The account has no service-linked role of EC2 Spot. The first launch of a spot instance would make it, which the controller may not.",
+        "apply the environment: the role is `identity/service-linked-role/spot`",
+    ),
+    doc(
         "cause-subnet-full",
         "A subnet has no addresses left. Every pod takes one, and a node a handful at once, so launches and pods fail in its zone.",
         "end what is not needed; a wider network.cidr or more zones needs new subnets",

@@ -20,7 +20,7 @@ const FIELDS: [(u64, &str, &str); 2] = [
 ];
 
 /// The annotation in which rem-ci keeps the chart's version.
-pub(in crate::verify) const CHART: &str = "rem-ci.dev/chart";
+pub(in crate::verify) const CHART: &str = crate::resources::k8s::helm_release::ANNOTATION_CHART;
 
 pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
     let mut found = definitions(case);

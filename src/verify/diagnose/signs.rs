@@ -17,6 +17,8 @@ pub(super) enum Tells {
     Provider,
     /// A vCPU quota.
     Quota,
+    /// The service-linked role of EC2 Spot is not there.
+    SpotRole,
     /// No address in a subnet.
     Addresses,
     /// No capacity.
@@ -46,6 +48,7 @@ const WORDS: &[(&str, Tells)] = &[
     ("InvalidIdentityToken", Tells::Provider),
     ("sts:AssumeRoleWithWebIdentity", Tells::Trust),
     ("AssumeRoleWithWebIdentity, https response error StatusCode: 403", Tells::Trust),
+    ("ServiceLinkedRoleCreationNotPermitted", Tells::SpotRole),
     ("VcpuLimitExceeded", Tells::Quota),
     ("MaxSpotInstanceCountExceeded", Tells::Quota),
     ("InsufficientFreeAddressesInSubnet", Tells::Addresses),

@@ -377,6 +377,9 @@ fn a_launch_is_refused_by_each_reason() {
         );
     });
     assert_eq!(cause.title, "EC2 has no spot capacity for NodePool burst");
+    first("cause-spot-role", |seen| {
+        unlaunched(seen, &format!("{wrapped}AuthFailure.ServiceLinkedRoleCreationNotPermitted: no"))
+    });
     first("cause-launch", |seen| unlaunched(seen, "creating instance, InvalidParameterCombination: something else"));
 }
 

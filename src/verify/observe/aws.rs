@@ -11,12 +11,14 @@ use serde_json::Value as Json;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::config::Spec;
 use crate::engine::{Failure, Read, TAG_RESOURCE, TAG_STACK};
+use crate::model::Identity;
 use crate::model::cluster::SYSTEM;
 use crate::model::identity::addon_access;
-use crate::model::Identity;
 use crate::resources::aws::filter;
 use crate::verify::interruption;
-use crate::verify::observed::{Addon, Association, Aws, Cluster, Entry, Instance, NodeGroup, Queue, Role, Seen, Subnet};
+use crate::verify::observed::{
+    Addon, Association, Aws, Cluster, Entry, Instance, NodeGroup, Queue, Role, Seen, Subnet,
+};
 
 /// IAM actions of these reads, beside those of the kinds.
 pub const ACTIONS: &[&str] = &[
@@ -142,10 +144,9 @@ async fn entries(cloud: &Cloud, cluster: &str) -> Read<Vec<Entry>> {
     let each = principals.into_iter().map(async |principal| {
         let call = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(&principal).send().await;
         let answer = gone_is_none(call.map_err(failed("eks:DescribeAccessEntry")))?;
-        Ok(answer.and_then(|answer| answer.access_entry).map(|entry| Entry {
-            principal,
-            kind: entry.r#type().unwrap_or_default().to_owned(),
-        }))
+        Ok(answer
+            .and_then(|answer| answer.access_entry)
+            .map(|entry| Entry { principal, kind: entry.r#type().unwrap_or_default().to_owned() }))
     });
     Ok(try_join_all(each).await?.into_iter().flatten().collect())
 }
@@ -179,7 +180,8 @@ pub(in crate::verify) async fn queue(cloud: &Cloud, id: &Identity) -> Read<Optio
     let answer = gone_is_none(call.map_err(failed("sqs:GetQueueAttributes")))?;
     Ok(answer.map(|answer| {
         let all = answer.attributes.unwrap_or_default();
-        let all: BTreeMap<String, String> = all.into_iter().map(|(key, value)| (key.as_str().to_owned(), value)).collect();
+        let all: BTreeMap<String, String> =
+            all.into_iter().map(|(key, value)| (key.as_str().to_owned(), value)).collect();
         let text = |key: &str| all.get(key).cloned().unwrap_or_default();
         let number = |key: &str| text(key).parse().unwrap_or_default();
         Queue {
@@ -280,9 +282,11 @@ async fn subnets(cloud: &Cloud, spec: &Spec, id: &Identity) -> Read<Vec<Subnet>>
     let tables = tables.map_err(failed("ec2:DescribeRouteTables"))?;
     let way = |id: &str| {
         let of = |one: &str| one == id;
-        let table = tables.iter().find(|table| table.associations().iter().any(|one| one.subnet_id().is_some_and(of)))?;
+        let table =
+            tables.iter().find(|table| table.associations().iter().any(|one| one.subnet_id().is_some_and(of)))?;
         let route = table.routes().iter().find(|route| route.destination_cidr_block() == Some("0.0.0.0/0"))?;
-        let targets = [route.nat_gateway_id(), route.gateway_id(), route.transit_gateway_id(), route.network_interface_id()];
+        let targets =
+            [route.nat_gateway_id(), route.gateway_id(), route.transit_gateway_id(), route.network_interface_id()];
         let active = route.state().is_some_and(|state| state.as_str() == "active");
         Some((targets.into_iter().flatten().next()?.to_owned(), active))
     };
@@ -319,7 +323,11 @@ async fn instances(cloud: &Cloud, cluster: &str) -> Read<Vec<Instance>> {
                 kind: instance.instance_type().map_or("", |kind| kind.as_str()).to_owned(),
                 zone: instance.placement().and_then(|place| place.availability_zone()).unwrap_or_default().to_owned(),
                 subnet: instance.subnet_id().unwrap_or_default().to_owned(),
-                groups: instance.security_groups().iter().filter_map(|group| group.group_id().map(str::to_owned)).collect(),
+                groups: instance
+                    .security_groups()
+                    .iter()
+                    .filter_map(|group| group.group_id().map(str::to_owned))
+                    .collect(),
                 tokens: tokens.map_or("none", |tokens| tokens.as_str()).to_owned(),
                 pool: tag("karpenter.sh/nodepool").unwrap_or_default().to_owned(),
                 spot: instance.instance_lifecycle().is_some_and(|cycle| cycle.as_str() == "spot"),

@@ -135,9 +135,9 @@ async fn definitions(client: &Client) -> Seen<Vec<Json>> {
 async fn ready(client: &Client) -> Seen<Vec<String>> {
     match text_at(client, "kubernetes:get readyz", "/readyz?verbose").await {
         Ok(text) => Seen::Known(text.lines().map(str::to_owned).collect()),
-        Err(failure) if failure.message.contains("[-]") => {
-            Seen::Known(failure.message.replace("\\n", "\n").lines().map(|line| line.trim_matches('"').to_owned()).collect())
-        }
+        Err(failure) if failure.message.contains("[-]") => Seen::Known(
+            failure.message.replace("\\n", "\n").lines().map(|line| line.trim_matches('"').to_owned()).collect(),
+        ),
         Err(failure) => Seen::Unknown(failure.to_string()),
     }
 }

@@ -12,6 +12,8 @@ use crate::view::{Style, Untrusted, number};
 
 /// More nodes than this are counted: what is not Ready and what is fullest comes first.
 const MOST_NODES: usize = 40;
+/// So many of the pods that ask for most.
+const MOST_PODS: usize = 6;
 /// More of other things than this are counted.
 const MOST: usize = 15;
 
@@ -27,6 +29,7 @@ pub fn status(report: &StatusReport, style: Style) -> String {
     summary(&mut out, report, style);
     nodes(&mut out, report, style);
     pools(&mut out, report, style);
+    pods(&mut out, report, style);
     lists(&mut out, report, style);
     unread(&mut out, &report.unread, style);
     out
@@ -76,6 +79,7 @@ fn summary(out: &mut String, report: &StatusReport, style: Style) {
     };
     let plane = &report.control_plane;
     let api = match plane.api_ready {
+        Some(true) if plane.api_checks == 0 => "API server ready".to_owned(),
         Some(true) => format!("API server ready, {}", number::count(plane.api_checks, "check")),
         Some(false) => format!("API server not ready: {}", join(&plane.api_failing)),
         None => "API server does not answer".to_owned(),
@@ -253,6 +257,33 @@ fn pools(out: &mut String, report: &StatusReport, style: Style) {
         rows.push(vec![visible(pool.name.raw()), ready, pool.nodes.to_string(), limits]);
     }
     let _ = write!(out, "\n{}", table(rows, &[2], style));
+}
+
+/// The pods that ask for most of their nodes.
+fn pods(out: &mut String, report: &StatusReport, style: Style) {
+    if report.pods.is_empty() {
+        return;
+    }
+    let mut rows = vec![["LARGEST PODS", "CPU REQ/LIM", "MEM REQ/LIM", "OF NODE", "NODE"].map(str::to_owned).to_vec()];
+    for pod in report.pods.iter().take(MOST_PODS) {
+        let pair = |asked: u64, most: u64, unit: &str| {
+            let most = if most == 0 { "-".to_owned() } else { format!("{most}{unit}") };
+            format!("{asked}{unit} / {most}")
+        };
+        rows.push(vec![
+            bounded(pod.pod.raw(), 44),
+            pair(pod.cpu_requests, pod.cpu_limits, "m"),
+            pair(pod.memory_requests, pod.memory_limits, "Mi"),
+            format!("{}%", pod.percent),
+            bounded(pod.node.raw(), 34),
+        ]);
+    }
+    narrow(&mut rows, &["NODE"], style);
+    let _ = write!(out, "\n{}", table(rows, &[1, 2, 3], style));
+    let more = report.pods.len().saturating_sub(MOST_PODS);
+    if more > 0 {
+        let _ = writeln!(out, "  and {} more: --format json has all", number::count(more, "pod"));
+    }
 }
 
 /// Pods that wait, interruptions, errors of the controller.

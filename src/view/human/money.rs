@@ -9,13 +9,31 @@ use crate::cost::Bill;
 use crate::view::errors::{paint, painted};
 use crate::view::report::PlanReport;
 use crate::view::text::{bounded, visible};
-use crate::view::{Style, number, words};
+use crate::view::{By, Style, number, pools, words};
 
-/// `rem-ci cost`: the table alone, under the environment's name.
+/// `rem-ci cost`: the table under the environment's name, the node pools, the split, and what is wrong with it.
 #[must_use]
 pub fn cost(report: &PlanReport, style: Style) -> String {
     let head = format!("cost of {} in {}", bounded(report.environment.raw(), 40), bounded(report.region.raw(), 40));
-    format!("{}\n\n{}", painted(style, paint::BOLD, &head), table(report, style))
+    let mut out = format!("{}\n\n", painted(style, paint::BOLD, &head));
+    out.push_str(&table(report, style));
+    pools::human(&mut out, &report.cost, style);
+    for problem in words::findings(report) {
+        let line = format!("{}: {} ({})", words::severity(problem.severity), problem.title, problem.code);
+        for (index, line) in wrap(&visible(&line), style.width.saturating_sub(4)).into_iter().enumerate() {
+            let _ = writeln!(out, "  {}{line}", if index == 0 { "" } else { "| " });
+        }
+        if let Some(digest) = &problem.digest {
+            let _ = writeln!(out, "  | acknowledge with {}:{digest}", problem.code);
+        }
+    }
+    out
+}
+
+/// `rem-ci cost --by`: one row per group, over all environments.
+#[must_use]
+pub fn groups(reports: &[PlanReport], by: By, style: Style) -> String {
+    pools::human_groups(reports, by, style)
 }
 
 /// The table, or one line where the plan changes none of it.
@@ -75,6 +93,11 @@ fn render(bill: &Bill, style: Style) -> String {
         }
     }
     let mut out = String::new();
+    if let Some(driver) = words::driven(bill) {
+        for line in wrap(&visible(&driver), style.width.saturating_sub(2)) {
+            let _ = writeln!(out, "  {line}");
+        }
+    }
     for (line, mark) in table.to_string().lines().zip(marks.into_iter().chain(std::iter::repeat(None))) {
         let line = line.trim_end();
         let _ = writeln!(out, "  {}", mark.map_or_else(|| line.to_owned(), |colour| painted(style, colour, line)));

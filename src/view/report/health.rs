@@ -92,6 +92,8 @@ pub struct StatusReport {
     pub nodes: Vec<NodeRow>,
     /// NodePools by name.
     pub pools: Vec<PoolRow>,
+    /// Pods on nodes, those that ask for most first.
+    pub pods: Vec<PodRow>,
     /// Pods without a node.
     pub pending: Vec<PendingRow>,
     /// Interruptions of nodes within the last day, the newest first.
@@ -237,6 +239,25 @@ pub struct LimitRow {
     /// The limit.
     pub limit: String,
     /// Whole percent.
+    pub percent: u64,
+}
+
+/// A pod on a node: millicores and MiB.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PodRow {
+    /// `namespace/name`
+    pub pod: Untrusted,
+    /// Its node.
+    pub node: Untrusted,
+    /// CPU it asks for.
+    pub cpu_requests: u64,
+    /// CPU it may take; 0 where nothing bounds it.
+    pub cpu_limits: u64,
+    /// Memory it asks for.
+    pub memory_requests: u64,
+    /// Memory it may take; 0 where nothing bounds it.
+    pub memory_limits: u64,
+    /// What it asks for of its node, whole percent: the greater of CPU and memory.
     pub percent: u64,
 }
 

@@ -77,8 +77,7 @@ fn side(spec: &Spec, gateways: usize, rates: &Rates) -> Vec<(Address, Vec<Line>)
         all.push((at(&format!("network/eip/{zone}")), vec![lines::public_ipv4(rates)]));
     }
     let present = Present::of(spec, all.iter().map(|(address, _)| address));
-    let pools = crate::cost::pack::price(spec, rates);
-    all.extend(usage::environment(spec, present, rates, &pools));
+    all.extend(usage::environment(spec, present, rates, &crate::cost::pack::price(spec, rates)));
     all
 }
 
@@ -87,7 +86,8 @@ pub(super) fn bill(region: &str, before: usize, after: usize) -> Bill {
     let (spec, facts) = (spec(), Facts::default());
     let rates = Rates::new(Book::embedded(region), date(2026, 11, 24), &spec.cost.assumptions, &facts);
     let old = if before == 0 { Vec::new() } else { side(&spec, before, &rates) };
-    Bill::compute(&old, &side(&spec, after, &rates), &rates)
+    let bill = Bill::compute(&old, &side(&spec, after, &rates), &rates);
+    Bill { pools: crate::cost::pack::price(&spec, &rates), ..bill }
 }
 
 pub(super) fn row(address: &str, noun: &str, action: Action, seconds: u64) -> Row {
@@ -121,7 +121,7 @@ fn report(rows: Vec<Row>, cost: Bill) -> PlanReport {
         findings: Vec::new(),
         strays: Vec::new(),
         cost,
-        reads: Reads { calls: 87, rounds: 4, elapsed_ms: 312 },
+        reads: Reads { calls: 87, rounds: 4, elapsed_ms: 312, kubernetes_calls: 12 },
         estimate: Estimate { seconds, critical_path: vec![at("network/vpc"), at("cluster/cluster")] },
     }
 }

@@ -152,9 +152,13 @@ fn csv_has_a_row_per_line_and_runs_no_formula() {
     let text = csv::costs(&[report.clone()]);
     let rows: Vec<_> = text.split_terminator("\r\n").collect();
     assert_eq!(rows.len(), report.cost.entries.len() + 1);
-    assert!(rows[1..].iter().all(|row| row.starts_with("'=cmd(),us-east-1,")), "{text}");
+    assert!(rows[1..].iter().all(|row| row.contains(",USD,'=cmd(),")), "{text}");
     let gateway = rows.iter().find(|row| row.contains("network/nat-gateway/3")).unwrap();
-    assert_eq!(*gateway, "'=cmd(),us-east-1,fixed,network/nat-gateway/3,NAT gateways,,hour,0.045,,730,,32.85,");
+    assert_eq!(
+        *gateway,
+        "123456789012,us-east-1,Amazon Virtual Private Cloud,network/nat-gateway/3,nat-gateway,Usage,Recurring,NAT gateways,730,hour,\
+         0.045,32.85,USD,'=cmd(),NAT gateways,fixed,,,,,2026-07-20,"
+    );
 }
 
 #[test]

@@ -87,6 +87,7 @@ pub(super) const ROWS: &[Row] = &[
     row!("cluster", ["name", "serviceCidr", "ipFamily"], "cluster/cluster", Cluster, |h| {
         h.edit(|all| {
             all.region["eks"] = replaced(&all.region["eks"], CLUSTER, "by-hand");
+            all.region["kube"] = replaced(&all.region["kube"], CLUSTER, "by-hand");
             let network = &mut all.cluster()["body"]["kubernetesNetworkConfig"];
             network["serviceIpv4Cidr"] = json!("10.96.0.0/16");
             network["ipFamily"] = json!("ipv6");

@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use rem_ci::config::Loaded;
-use rem_ci::config::spec::{Access, Addon, Identity, IngressRule, NodeSecurityGroup, UpgradePolicy, Zones};
+use rem_ci::config::spec::{
+    Access, Addon, Identity, IngressRule, NodePool, NodeSecurityGroup, Quantity, Taint, UpgradePolicy, Zones,
+};
 use rem_ci::sandbox::state::State;
 
 use crate::common::{Region, apply, environment};
@@ -57,6 +59,14 @@ pub(super) fn loaded() -> Loaded {
     cluster.access = BTreeMap::from([
         ("sre".to_owned(), access("sre", "AmazonEKSViewPolicy", &["default", "web"], &["viewers"])),
         ("dev".to_owned(), access("dev", "AmazonEKSEditPolicy", &[], &[])),
+        // Whoever runs these tests is none of the file's roles.
+        (
+            "tests".to_owned(),
+            Access {
+                principal: "arn:aws:iam::123456789012:user/sandbox".to_owned(),
+                ..access("tests", "AmazonEKSClusterAdminPolicy", &[], &[])
+            },
+        ),
     ]);
     spec.roles.plan = Some(arn("plan"));
     spec.roles.apply = Some(arn("apply"));
@@ -65,6 +75,24 @@ pub(super) fn loaded() -> Loaded {
     spec.addons.insert("vpc-cni".to_owned(), addon("v1.21.2-eksbuild.1", Some(Identity::Irsa)));
     spec.addons.insert("aws-ebs-csi-driver".to_owned(), addon("default", Some(Identity::PodIdentity)));
     spec.karpenter.identity = Identity::PodIdentity;
+    spec.karpenter.chart_digest = Some(format!("sha256:{}", "0".repeat(64)));
+    let class = spec.node_classes.get_mut("default").expect("a class");
+    class.ami_alias = Some("al2023@v20261118".to_owned());
+    class.ami_family = Some("AL2023".to_owned());
+    class.user_data = Some("#!/bin/sh\ntrue\n".to_owned());
+    class.kubelet.insert("maxPods".to_owned(), 50.into());
+    class.detailed_monitoring = Some(true);
+    class.instance_store_policy = Some("RAID0".to_owned());
+    let taint = Taint { key: "acme.com/boot".to_owned(), value: None, effect: "NoSchedule".to_owned() };
+    let burst = spec.node_pools.get_mut("burst").expect("a pool");
+    burst.annotations.insert("acme.com/why".to_owned(), "because".to_owned());
+    burst.startup_taints.push(taint);
+    burst.termination_grace_period = Some("48h".to_owned());
+    burst.weight = Some(10);
+    let limits = BTreeMap::from([("nodes".to_owned(), Quantity::Number(3))]);
+    let disruption = None;
+    let fixed = NodePool { replicas: Some(0), limits, disruption, weight: None, ..burst.clone() };
+    spec.node_pools.insert("fixed".to_owned(), fixed);
     loaded
 }
 

@@ -201,8 +201,10 @@ pub async fn find(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
 /// # Errors
 /// If one of the lists cannot be read to its end.
 pub async fn balancers(cloud: &Cloud, whose: &Whose) -> Read<Vec<Found>> {
-    let (balancers, groups) =
-        futures_util::try_join!(Box::pin(balancers::find(cloud, whose)), Box::pin(machines::find_groups(cloud, whose)))?;
+    let (balancers, groups) = futures_util::try_join!(
+        Box::pin(balancers::find(cloud, whose)),
+        Box::pin(machines::find_groups(cloud, whose))
+    )?;
     let mut found: Vec<Found> = balancers.into_iter().chain(groups).collect();
     found.sort();
     found.dedup_by(|one, other| (one.sort, &one.id) == (other.sort, &other.id));

@@ -1,0 +1,383 @@
+//! New price tables out of AWS's price lists: what is read, whether it is to be believed, and the file it becomes.
+//!
+//! Two sources give the same products: the bulk file of a region (`offers/v1.0/aws/AmazonEC2/current/REGION/index.json`, AWS Price List, "Reading
+//! the price list files") and `pricing:GetProducts`. Both are filtered as Karpenter filters them: Linux, no software, shared tenancy, or dedicated
+//! for bare metal. The file has the format of the embedded tables and takes their place for its region.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value as Json;
+
+use super::book::{Book, InstancePrice};
+
+/// A price that moved by more than this factor is not believed unasked.
+const ABSURD: u32 = 5;
+
+/// Fewer types than this are no region's price list.
+const FEWEST: usize = 20;
+
+/// Attributes of a product that matter here.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Attributes {
+    instance_type: String,
+    vcpu: String,
+    memory: String,
+    physical_processor: String,
+    gpu: Option<String>,
+    operating_system: String,
+    tenancy: String,
+    pre_installed_sw: String,
+    capacitystatus: String,
+    region_code: String,
+    marketoption: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Product {
+    product_family: String,
+    attributes: Attributes,
+}
+
+impl Product {
+    /// Whether it is what a node of Karpenter's is billed as.
+    fn counts(&self, region: &str) -> bool {
+        let of = &self.attributes;
+        let tenancy = match self.product_family.as_str() {
+            "Compute Instance" => "Shared",
+            "Compute Instance (bare metal)" => {
+                return self.plain(region) && matches!(of.tenancy.as_str(), "Shared" | "Dedicated");
+            }
+            _ => return false,
+        };
+        self.plain(region) && of.tenancy == tenancy
+    }
+
+    fn plain(&self, region: &str) -> bool {
+        let of = &self.attributes;
+        of.operating_system == "Linux"
+            && of.pre_installed_sw == "NA"
+            && of.capacitystatus == "Used"
+            && of.region_code == region
+            && of.marketoption.as_ref().is_none_or(|market| market == "OnDemand")
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Term {
+    price_dimensions: BTreeMap<String, Dimension>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Dimension {
+    unit: String,
+    price_per_unit: BTreeMap<String, String>,
+}
+
+impl Term {
+    fn usd_per_hour(&self) -> Option<Decimal> {
+        let hourly = self.price_dimensions.values().filter(|dimension| dimension.unit == "Hrs");
+        hourly.filter_map(|dimension| Decimal::from_str_exact(dimension.price_per_unit.get("USD")?).ok()).max()
+    }
+}
+
+/// What was read of one region.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Gathered {
+    /// The region.
+    pub region: String,
+    /// Day of AWS's list, `YYYY-MM-DD`.
+    pub as_of: String,
+    /// Where from, for the file.
+    pub source: String,
+    rows: BTreeMap<String, InstancePrice>,
+}
+
+/// Why a price list is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// It ends in the middle, or is something else.
+    #[error("the price list cannot be read: {0}")]
+    Torn(String),
+    /// It has too little in it.
+    #[error("the price list has {0} instance types, which is too few to be true")]
+    Few(usize),
+    /// A price is none.
+    #[error("the price list has {0} at {1} USD an hour")]
+    NoPrice(String, Decimal),
+}
+
+impl Gathered {
+    /// Of products as GetProducts gives them, a JSON text each; `as_of` is the day of the call.
+    ///
+    /// # Errors
+    /// When one of them is no product.
+    pub fn from_products(region: &str, as_of: &str, products: &[String]) -> Result<Self, Refused> {
+        #[derive(Deserialize)]
+        struct Whole {
+            product: Product,
+            terms: BTreeMap<String, BTreeMap<String, Term>>,
+        }
+        let mut gathered = Self::new(region, as_of, "AWS Price List API, GetProducts");
+        for text in products {
+            let whole: Whole = serde_json::from_str(text).map_err(|error| Refused::Torn(error.to_string()))?;
+            let term = whole.terms.get("OnDemand").and_then(|terms| terms.values().next());
+            gathered.take(&whole.product, term);
+        }
+        Ok(gathered)
+    }
+
+    /// Of a bulk file, read as it comes: it has hundreds of megabytes, of which little is kept.
+    ///
+    /// # Errors
+    /// When it ends too early or is no price list.
+    pub fn from_bulk(region: &str, file: impl std::io::Read) -> Result<Self, Refused> {
+        let torn = |error: serde_json::Error| Refused::Torn(error.to_string());
+        let mut reader = serde_json::Deserializer::from_reader(file);
+        let bulk = serde::Deserializer::deserialize_map(&mut reader, BulkFile(region)).map_err(torn)?;
+        reader.end().map_err(torn)?;
+        let as_of = bulk.published.get(..10).unwrap_or_default();
+        if as_of.parse::<jiff::civil::Date>().is_err() || bulk.offer != "AmazonEC2" {
+            return Err(Refused::Torn("it is not the price list of AmazonEC2".to_owned()));
+        }
+        let mut gathered = Self::new(region, as_of, "AWS Price List, bulk file of AmazonEC2");
+        for (sku, product) in &bulk.products {
+            gathered.take(product, bulk.terms.get(sku));
+        }
+        Ok(gathered)
+    }
+
+    fn new(region: &str, as_of: &str, source: &str) -> Self {
+        Self { region: region.to_owned(), as_of: as_of.to_owned(), source: source.to_owned(), rows: BTreeMap::new() }
+    }
+
+    fn take(&mut self, product: &Product, term: Option<&Term>) {
+        let of = &product.attributes;
+        let priced = term.and_then(Term::usd_per_hour).filter(|_| product.counts(&self.region));
+        let Some((usd_per_hour, row)) = priced.zip(row(of)) else { return };
+        // A type that is listed twice, as bare metal is by tenancy, is taken at the higher price.
+        let known = self.rows.entry(of.instance_type.clone()).or_insert_with(|| row.clone());
+        known.usd_per_hour = known.usd_per_hour.max(usd_per_hour);
+    }
+
+    /// How many types have a price.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Whether this may take the place of what is known, and what moved so far that a person should say so first.
+    ///
+    /// # Errors
+    /// When it is no price list of a region: never to be accepted.
+    pub fn judged(&self, known: Option<&Book>) -> Result<Vec<Move>, Refused> {
+        let before = known.map_or(0, |book| book.instances().count());
+        if self.rows.len() < FEWEST.max(before / 2) {
+            return Err(Refused::Few(self.rows.len()));
+        }
+        if let Some((name, row)) = self.rows.iter().find(|(_, row)| row.usd_per_hour <= Decimal::ZERO) {
+            return Err(Refused::NoPrice(name.clone(), row.usd_per_hour));
+        }
+        let factor = Decimal::from(ABSURD);
+        let moved = self.rows.iter().filter_map(|(name, row)| {
+            let old = known?.instance(name)?.usd_per_hour;
+            let new = row.usd_per_hour;
+            (new > old * factor || old > new * factor).then(|| Move { instance_type: name.clone(), old, new })
+        });
+        Ok(moved.collect())
+    }
+
+    /// How many prices differ from what is known, how many types are new, how many are gone.
+    #[must_use]
+    pub fn changes(&self, known: Option<&Book>) -> (usize, usize, usize) {
+        let Some(book) = known else { return (0, self.rows.len(), 0) };
+        let (mut changed, mut new) = (0, 0);
+        for (name, row) in &self.rows {
+            match book.instance(name) {
+                Some(old) if old.usd_per_hour != row.usd_per_hour => changed += 1,
+                Some(_) => {}
+                None => new += 1,
+            }
+        }
+        let here: BTreeSet<&str> = self.rows.keys().map(String::as_str).collect();
+        (changed, new, book.instances().filter(|(name, _)| !here.contains(name)).count())
+    }
+
+    /// The file, in the format of the embedded tables.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let text = |text: &str| Json::String(text.to_owned()).to_string();
+        let rows: Vec<String> = self
+            .rows
+            .iter()
+            .map(|(name, row)| {
+                let usd = row.usd_per_hour.normalize();
+                let InstancePrice { vcpu, memory_mib, arch, spot, gpu, .. } = row;
+                format!("{}:[\"{usd}\",{vcpu},{memory_mib},\"{arch}\",{spot},{gpu}]", text(name))
+            })
+            .collect();
+        format!(
+            "{{\n\"region\":{},\n\"currency\":\"USD\",\n\"as_of\":{},\n\"source\":{},\n\"columns\":[\"usd_per_hour\",\"vcpu\",\"memory_mib\",\"arch\",\"spot\",\"gpu\"],\n\
+             \"instance_types\":{{\n{}\n}}\n}}\n",
+            text(&self.region),
+            text(&self.as_of),
+            text(&self.source),
+            rows.join(",\n")
+        )
+    }
+}
+
+/// A price that moved too far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Move {
+    /// Of which type.
+    pub instance_type: String,
+    /// USD an hour as known.
+    pub old: Decimal,
+    /// USD an hour as read.
+    pub new: Decimal,
+}
+
+/// Size, architecture and the rest of a type: as us-east-1 has it where it does, for lists round memory and know nothing of spot.
+fn row(of: &Attributes) -> Option<InstancePrice> {
+    let none = Decimal::ZERO;
+    if let Some(known) = Book::embedded("us-east-1").and_then(|book| book.instance(&of.instance_type)) {
+        return Some(InstancePrice { usd_per_hour: none, ..known.clone() });
+    }
+    let gib = Decimal::from_str_exact(&of.memory.strip_suffix(" GiB")?.replace(',', "")).ok()?;
+    let graviton = of.physical_processor.contains("Graviton");
+    Some(InstancePrice {
+        usd_per_hour: none,
+        vcpu: of.vcpu.parse().ok()?,
+        memory_mib: u64::try_from((gib * Decimal::from(1024)).round().mantissa()).ok()?,
+        arch: if graviton { "arm64" } else { "x86_64" },
+        spot: true,
+        gpu: of.gpu.as_ref().is_some_and(|gpus| gpus != "0"),
+    })
+}
+
+/// What is kept of a bulk file.
+#[derive(Default)]
+struct Bulk {
+    offer: String,
+    published: String,
+    products: BTreeMap<String, Product>,
+    terms: BTreeMap<String, Term>,
+}
+
+struct BulkFile<'a>(&'a str);
+
+impl<'de> Visitor<'de> for BulkFile<'_> {
+    type Value = Bulk;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a price list")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Bulk, A::Error> {
+        let mut bulk = Bulk::default();
+        let mut whole = [false; 2];
+        while let Some(key) = map.next_key::<String>()? {
+            match key.as_str() {
+                "offerCode" => bulk.offer = map.next_value()?,
+                "publicationDate" => bulk.published = map.next_value()?,
+                "products" => {
+                    map.next_value_seed(Kept {
+                        keep: &|_, product: &Product| product.counts(self.0),
+                        into: &mut bulk.products,
+                    })?;
+                    whole[0] = true;
+                }
+                "terms" => {
+                    map.next_value_seed(Terms { products: &bulk.products, into: &mut bulk.terms })?;
+                    whole[1] = true;
+                }
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if whole == [true; 2] { Ok(bulk) } else { Err(serde::de::Error::custom("products or terms are missing")) }
+    }
+}
+
+/// A map of which only some entries are kept.
+struct Kept<'a, T> {
+    keep: &'a dyn Fn(&str, &T) -> bool,
+    into: &'a mut BTreeMap<String, T>,
+}
+
+impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Kept<'_, T> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Kept<'_, T> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some((key, value)) = map.next_entry::<String, T>()? {
+            if (self.keep)(&key, &value) {
+                self.into.insert(key, value);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The on-demand terms of the products that were kept.
+struct Terms<'a> {
+    products: &'a BTreeMap<String, Product>,
+    into: &'a mut BTreeMap<String, Term>,
+}
+
+impl<'de> DeserializeSeed<'de> for Terms<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Terms<'_> {
+    type Value = ();
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("terms")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<String>()? {
+            if key == "OnDemand" {
+                let mut offers: BTreeMap<String, BTreeMap<String, Term>> = BTreeMap::new();
+                let keep = |sku: &str, _: &BTreeMap<String, Term>| self.products.contains_key(sku);
+                map.next_value_seed(Kept { keep: &keep, into: &mut offers })?;
+                let first = |(sku, terms): (String, BTreeMap<String, Term>)| Some((sku, terms.into_values().next()?));
+                self.into.extend(offers.into_iter().filter_map(first));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
