@@ -64,7 +64,9 @@ pub(super) async fn audit(
         let noun = KmsKey::KIND.noun.to_owned();
         stays.push(Leftover { noun, id, why: format!("pending deletion until {until}") });
     }
-    for found in leftovers::find(&world.cloud, whose).await? {
+    // Wherever it is: what carries the tag outside of the environment's network is nobody's to sweep, but somebody's to know.
+    let anywhere = Whose { vpc: None, ..whose.clone() };
+    for found in leftovers::find(&world.cloud, &anywhere).await? {
         let leftover = Leftover { noun: found.sort.noun().to_owned(), id: found.id.clone(), why: found.why.clone() };
         // What a workload wrote is nobody's to delete but who says so.
         match data(&found) {

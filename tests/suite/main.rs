@@ -14,6 +14,7 @@
 //! | `credentials.rs` | sessions shorter than the run |
 //! | `cuts.rs` | killed or cut at every single call, then run again |
 //! | `destroy.rs` | protection, what goes, what stays, what was forgotten |
+//! | `drain.rs` | a cluster full of other people's things comes to its end |
 //! | `diagnose.rs` | broken worlds, what verify and diagnose say of each; where pods land; the canary |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
 //! | `litter.rs` | what Karpenter, controllers and the CSI driver make for a cluster, put into a region |
@@ -47,6 +48,7 @@ mod cost;
 mod credentials;
 mod cuts;
 mod destroy;
+mod drain;
 mod diagnose;
 mod fault;
 mod kube_api;

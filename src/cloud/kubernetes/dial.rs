@@ -74,7 +74,7 @@ impl Cloud {
     /// # Errors
     /// If the cluster cannot be read, or there is no way to it: what is inside is unknown then, not absent.
     pub async fn kube(&self, cluster: &str) -> Read<Option<kube::Client>> {
-        Ok(self.door(cluster).await?.map(|(_, client)| client))
+        Ok(Box::pin(self.door(cluster)).await?.map(|(_, client)| client))
     }
 
     /// As [`kube`](Self::kube), for programs that we start: a way in that a kubeconfig can be made of.
@@ -90,7 +90,8 @@ impl Cloud {
             return Ok(Some((access, client)));
         }
         match self.cluster(cluster).await? {
-            Some(cluster) => self.open(&cluster).await,
+            // On the heap: a way in is a large future, and every kind inside a cluster asks for one.
+            Some(cluster) => Box::pin(self.open(&cluster)).await,
             None => Ok(None),
         }
     }

@@ -65,7 +65,7 @@ pub const CODES: &[(&str, &str)] = &[
          will hold pods back, as things stand now.",
     ),
     (
-        "cluster-unreachable",
+        "drain-unreachable",
         "The cluster is there, but its API server cannot be reached or lets this role not in, so that nothing inside can be ended in \
          order. Run where the endpoint is reachable (`connect` in the file says how), or acknowledge: then instances, load balancers \
          and interfaces that carry the cluster's tag are ended from AWS's side alone, without draining and without regard to \

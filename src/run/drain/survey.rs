@@ -74,10 +74,12 @@ pub(in crate::run) async fn survey(
             quieten(&mut looked.findings);
         }
         Err(failure) => {
-            let code = "cluster-unreachable";
+            let code = "drain-unreachable";
             let digest = digest(code, [survey.whose.cluster.as_str()]);
             let waived = said(code, &digest);
             findings.push(unreachable(&survey.whose.cluster, &failure, &digest, waived));
+            // What stops an apply for the same reason has nothing to add to this.
+            looked.findings.retain(|problem| problem.code != "cluster-unreachable");
             if waived {
                 quieten(&mut looked.findings);
             }
@@ -121,7 +123,7 @@ fn whose(looked: &Looked) -> Whose {
 
 /// A cluster that cannot be looked into.
 fn unreachable(cluster: &str, failure: &Failure, digest: &str, waived: bool) -> Problem {
-    let code = "cluster-unreachable";
+    let code = "drain-unreachable";
     let title = match failure.class {
         Class::Denied => format!("{cluster} lets this role not in, so nothing inside can be ended in order: {failure}"),
         _ => format!("{cluster} cannot be reached, so nothing inside can be ended in order: {failure}"),

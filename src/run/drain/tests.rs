@@ -223,7 +223,7 @@ fn volumes_are_known_by_their_handles_and_an_acknowledgement_is_of_exactly_these
     let code = "persistent-volumes";
     assert_eq!(digest(code, ["vol-2", "vol-1"]), digest(code, ["vol-1", "vol-2"]));
     assert_ne!(digest(code, ["vol-1"]), digest(code, ["vol-1", "vol-2"]));
-    assert_ne!(digest(code, ["vol-1"]), digest("cluster-unreachable", ["vol-1"]));
+    assert_ne!(digest(code, ["vol-1"]), digest("drain-unreachable", ["vol-1"]));
 }
 
 #[test]
