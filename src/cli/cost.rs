@@ -55,7 +55,8 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
 /// Last month's bill of each environment, by our tag.
 async fn billed(common: &Common, names: &[String], reports: &[PlanReport]) -> Result<Vec<actual::Actual>, Halt> {
     let failed = |title: String| {
-        let help = "activate the cost allocation tag rem-ci:environment, allow ce:GetCostAndUsage, or leave out --actual";
+        let help =
+            "activate the cost allocation tag rem-ci:environment, allow ce:GetCostAndUsage, or leave out --actual";
         Halt::new(Exit::Failed, Problem::error("actual-cost", title, help))
     };
     if common.sandbox.is_some() {

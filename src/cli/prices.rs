@@ -106,7 +106,9 @@ async fn refresh(args: &Refresh, say: &Say) -> Result<Exit, Halt> {
 
 /// Drafts first, all of them, then renames: a full disk leaves the tables as they were.
 fn write(all: &[Gathered]) -> Result<(), Halt> {
-    let failed = |error: std::io::Error| problem(format!("cannot write prices/: {error}"), "make room, or check the permissions");
+    let failed = |error: std::io::Error| {
+        problem(format!("cannot write prices/: {error}"), "make room, or check the permissions")
+    };
     let folder = Path::new("prices");
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut drafts: Vec<(PathBuf, PathBuf)> = Vec::new();
@@ -129,7 +131,8 @@ fn show(common: &Common, args: &Show, say: &Say) -> Result<Exit, Halt> {
         if args.regions.is_empty() { Book::regions().map(str::to_owned).collect() } else { args.regions.clone() };
     let mut rows = Vec::new();
     for region in regions {
-        let book = Book::of(&region).map_err(|why| problem(format!("prices/ec2-{region}.json: {why}"), "refresh it, or delete it"))?;
+        let book = Book::of(&region)
+            .map_err(|why| problem(format!("prices/ec2-{region}.json: {why}"), "refresh it, or delete it"))?;
         rows.push(view::tables::Row::of(&region, book, Clock::Wall.today()));
     }
     Ok(say.result(&match common.shape() {

@@ -33,7 +33,8 @@ pub async fn by_service(environment: &str, from: Date, to: Date) -> Result<BTree
         let page = call.set_next_page_token(token).send().await.map_err(failed("ce:GetCostAndUsage"));
         let page = page.map_err(|error| error.to_string())?;
         for group in page.results_by_time().iter().flat_map(aws_sdk_costexplorer::types::ResultByTime::groups) {
-            let amount = group.metrics().and_then(|metrics| metrics.get("UnblendedCost")).and_then(|cost| cost.amount());
+            let amount =
+                group.metrics().and_then(|metrics| metrics.get("UnblendedCost")).and_then(|cost| cost.amount());
             let amount = amount.and_then(|amount| amount.parse::<Decimal>().ok());
             let name = group.keys().first().cloned().unwrap_or_default();
             *sums.entry(name).or_default() += amount.ok_or("Cost Explorer gave a figure that is no decimal")?;

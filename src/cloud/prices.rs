@@ -69,7 +69,8 @@ pub async fn bulk(endpoint: &str, region: &str) -> Result<std::fs::File, String>
     if !response.status().is_success() {
         return Err(format!("{url}: status {}", response.status().as_u16()));
     }
-    let announced = response.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    let announced =
+        response.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let mut body = response.into_body();
     let mut file = scratch().map_err(|error| text(&error))?;
     let mut read = 0;

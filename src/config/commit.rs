@@ -59,7 +59,7 @@ impl Source for Commit {
         let entry = self.git(&["ls-tree", "--end-of-options", &self.reference, "--", path])?.unwrap_or_default();
         // A link or a submodule is no environment file.
         let regular = entry.starts_with(b"100644 blob ") || entry.starts_with(b"100755 blob ");
-        let object = entry.split(|byte| byte.is_ascii_whitespace()).nth(2).filter(|_| regular);
+        let object = entry.split(u8::is_ascii_whitespace).nth(2).filter(|_| regular);
         let hash = object.and_then(|hash| std::str::from_utf8(hash).ok()).unwrap_or_default();
         let bytes = if hash.is_empty() { None } else { self.git(&["cat-file", "blob", hash])? };
         let missing = || {
@@ -69,7 +69,11 @@ impl Source for Commit {
         let bytes = bytes.ok_or_else(missing)?;
         if bytes.len() as u64 > MAX_BYTES {
             let title = format!("`{path}` in {} is bigger than 1 MiB", self.reference);
-            return Err(Box::new(Problem::error(code::FILE_TOO_BIG, title, "an environment file is a few hundred lines")));
+            return Err(Box::new(Problem::error(
+                code::FILE_TOO_BIG,
+                title,
+                "an environment file is a few hundred lines",
+            )));
         }
         Ok(bytes)
     }

@@ -30,8 +30,8 @@ mod yaml;
 mod tests;
 
 pub use check::waive;
-pub use commit::Commit;
 pub use codes::{CodeDoc, codes};
+pub use commit::Commit;
 pub use digest::input_digest;
 pub use import::import_pulumi;
 pub use load::{Loaded, load, load_from};

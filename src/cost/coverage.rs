@@ -57,10 +57,16 @@ pub fn cover(kind: &str) -> Option<Cover> {
         // A NodePool's nodes are its line; a node class and the controller are within it and the system nodes.
         "node-pool" | "node-class" => Some(Cover::Within(super::usage::NODE_POOLS)),
         "helm-release" => Some(Cover::Within(super::lines::SYSTEM_NODES)),
-        "crds" | "custom-resource-definition" | "cluster-role" | "cluster-role-binding" | "flow-schema"
-        | "namespace" | "priority-class" | "priority-level" | "service-account" | "storage-class" => {
-            Some(Cover::Free(KUBERNETES))
-        }
+        "crds"
+        | "custom-resource-definition"
+        | "cluster-role"
+        | "cluster-role-binding"
+        | "flow-schema"
+        | "namespace"
+        | "priority-class"
+        | "priority-level"
+        | "service-account"
+        | "storage-class" => Some(Cover::Free(KUBERNETES)),
         _ => None,
     }
 }

@@ -35,6 +35,6 @@ mod tests;
 pub use bill::{Bill, Compared, Entry, Priced, Side, Totals, Unpriced};
 pub use book::{Book, InstancePrice};
 pub use line::{Line, LineClass, Rates};
+pub use pack::{LeftOut, NodeUse, PoolCost, Pools};
 pub use prices::{Gathered, Move, Refused};
 pub use running::{Running, running};
-pub use pack::{LeftOut, NodeUse, PoolCost, Pools};

@@ -50,7 +50,9 @@ impl Product {
         let of = &self.attributes;
         let tenancy = match self.product_family.as_str() {
             "Compute Instance" => "Shared",
-            "Compute Instance (bare metal)" => return self.plain(region) && matches!(of.tenancy.as_str(), "Shared" | "Dedicated"),
+            "Compute Instance (bare metal)" => {
+                return self.plain(region) && matches!(of.tenancy.as_str(), "Shared" | "Dedicated");
+            }
             _ => return false,
         };
         self.plain(region) && of.tenancy == tenancy
@@ -293,7 +295,10 @@ impl<'de> Visitor<'de> for BulkFile<'_> {
                 "offerCode" => bulk.offer = map.next_value()?,
                 "publicationDate" => bulk.published = map.next_value()?,
                 "products" => {
-                    map.next_value_seed(Kept { keep: &|_, product: &Product| product.counts(self.0), into: &mut bulk.products })?;
+                    map.next_value_seed(Kept {
+                        keep: &|_, product: &Product| product.counts(self.0),
+                        into: &mut bulk.products,
+                    })?;
                     whole[0] = true;
                 }
                 "terms" => {

@@ -146,7 +146,8 @@ fn selectors(spec: &Json, made: &mut Workload) {
         };
         wanted.extend(selector.iter().map(one));
     }
-    let terms = "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions";
+    let terms =
+        "/affinity/nodeAffinity/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions";
     if let Some(expressions) = spec.pointer(terms).and_then(Json::as_array) {
         wanted.extend(expressions.iter().filter_map(|one| serde_json::from_value(one.clone()).ok()));
     }
@@ -169,9 +170,8 @@ fn spread(spec: &Json) -> Option<Spread> {
     let keys: Vec<&str> = hard.map(|one| text(Some(one), "topologyKey")).collect();
     let apart = "/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
     let apart = spec.pointer(apart).and_then(Json::as_array);
-    let apart = apart.is_some_and(|terms| {
-        terms.iter().any(|term| text(Some(term), "topologyKey") == "kubernetes.io/hostname")
-    });
+    let apart =
+        apart.is_some_and(|terms| terms.iter().any(|term| text(Some(term), "topologyKey") == "kubernetes.io/hostname"));
     if apart || keys.contains(&"kubernetes.io/hostname") {
         return Some(Spread::Host);
     }

@@ -185,12 +185,8 @@ fn load_balancers(spec: &Spec, count: u64, rates: &Rates) -> (Address, Vec<Line>
         crate::config::spec::Zones::Count(count) => u64::from(*count),
         crate::config::spec::Zones::Ids(ids) => ids.len() as u64,
     };
-    let balancers = Usage {
-        key: "load-balancers",
-        component: LOAD_BALANCERS,
-        declared: Some(count),
-        assumption: "loadBalancers",
-    };
+    let balancers =
+        Usage { key: "load-balancers", component: LOAD_BALANCERS, declared: Some(count), assumption: "loadBalancers" };
     let lines = vec![
         balancers.line(rates, "capacity units apart", Some(rates.hours(count)), "hour", "alb.hour"),
         balancers.line(rates, "public IPv4", Some(rates.hours(count * zones)), "hour", "ipv4.public"),

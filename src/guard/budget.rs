@@ -9,8 +9,7 @@ use crate::cost::{Bill, Compared, Priced};
 use crate::problem::{Place, Problem};
 
 /// The codes that this rule raises.
-pub const CODES: &[&str] =
-    &["budget", "budget-unknown", "workload-left-out", "workload-selector", "workload-requests"];
+pub const CODES: &[&str] = &["budget", "budget-unknown", "workload-left-out", "workload-selector", "workload-requests"];
 
 pub(super) const GUARD: Guard = Guard {
     codes: &[
@@ -95,7 +94,8 @@ pub fn findings(spec: &Spec, bill: &Bill, place: &dyn Fn(&str) -> Option<Place>)
     }
     for left in &bill.pools.left_out {
         let title = format!("{} pods of workload {} would stay Pending: {}", left.pods, left.workload, left.why);
-        let problem = Problem::warning("workload-left-out", title, "raise the limits, allow larger types, or ask for less");
+        let problem =
+            Problem::warning("workload-left-out", title, "raise the limits, allow larger types, or ask for less");
         found.push(problem.at(place(&format!("workloads.{}", left.workload))));
     }
     for (code, text) in &bill.pools.warnings {

@@ -23,8 +23,8 @@ mod report;
 mod world;
 
 pub use apply::{Applied, Approval, apply};
-pub use base::against;
 pub use audit::{AUDIT_ACTIONS, Leftover};
+pub use base::against;
 pub use destroy::{Destroyed, destroy};
 pub use look::{Look, Looked, look, look_at};
 pub use output::outputs;

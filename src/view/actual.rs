@@ -39,14 +39,21 @@ impl Actual {
         let live = report.cost.entries.iter().any(|entry| entry.before.is_some());
         for entry in &report.cost.entries {
             let side = if live { entry.before.as_ref() } else { entry.after.as_ref() };
-            let Some(monthly) = side.and_then(|side| side.monthly).filter(|monthly| !monthly.is_zero()) else { continue };
+            let Some(monthly) = side.and_then(|side| side.monthly).filter(|monthly| !monthly.is_zero()) else {
+                continue;
+            };
             let service = csv::billed_as(entry.component);
-            *rows.entry(service.to_owned()).or_insert_with(|| row(service)).estimated.get_or_insert(Decimal::ZERO) += monthly;
+            *rows.entry(service.to_owned()).or_insert_with(|| row(service)).estimated.get_or_insert(Decimal::ZERO) +=
+                monthly;
         }
         for (service, sum) in billed {
             rows.entry(service.clone()).or_insert_with(|| row(&service)).billed = Some(sum);
         }
-        Self { environment: report.environment.raw().to_owned(), month: month.to_owned(), rows: rows.into_values().collect() }
+        Self {
+            environment: report.environment.raw().to_owned(),
+            month: month.to_owned(),
+            rows: rows.into_values().collect(),
+        }
     }
 
     fn totals(&self) -> [Decimal; 2] {
@@ -82,9 +89,15 @@ pub fn human(all: &[Actual]) -> String {
 pub fn markdown(all: &[Actual]) -> String {
     let mut out = String::new();
     for actual in all {
-        let _ = writeln!(out, "\n| {} in {} | estimated | billed |\n|---|--:|--:|", code_cell(&actual.environment), actual.month);
+        let _ = writeln!(
+            out,
+            "\n| {} in {} | estimated | billed |\n|---|--:|--:|",
+            code_cell(&actual.environment),
+            actual.month
+        );
         for row in &actual.rows {
-            let _ = writeln!(out, "| {} | {} | {} |", code_cell(&row.service), amount(row.estimated), amount(row.billed));
+            let _ =
+                writeln!(out, "| {} | {} | {} |", code_cell(&row.service), amount(row.estimated), amount(row.billed));
         }
         let [estimated, billed] = actual.totals().map(number::money);
         let _ = writeln!(out, "| **total** | **{estimated}** | **{billed}** |");

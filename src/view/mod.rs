@@ -43,8 +43,8 @@ mod words;
 #[cfg(test)]
 mod tests;
 
-pub use pools::By;
 pub use fields::{field_rows, field_rows_of, leaf};
+pub use pools::By;
 pub use text::Untrusted;
 
 /// How a terminal wants its text.

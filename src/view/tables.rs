@@ -31,7 +31,8 @@ impl Row {
             age_days: date.and_then(|date| today.since(date).ok()).map(|span| span.get_days()),
             instance_types: book.map_or(0, |book| book.instances().count()),
             services: book.map_or(0, Book::services),
-            source: book.map_or_else(|| "no table: its lines say \"no price\"".to_owned(), |book| book.source().to_owned()),
+            source: book
+                .map_or_else(|| "no table: its lines say \"no price\"".to_owned(), |book| book.source().to_owned()),
         }
     }
 

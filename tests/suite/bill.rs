@@ -85,7 +85,8 @@ fn the_readme_s_workload_nodes() {
     for (pods, instances) in [(1, "200.14848"), (10, "2001.4848")] {
         let mut loaded = environment("prod");
         let pool = loaded.spec.node_pools.get_mut("general-purpose").expect("a pool");
-        let requirement = serde_json::json!({"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["m7i.2xlarge"]});
+        let requirement =
+            serde_json::json!({"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["m7i.2xlarge"]});
         pool.requirements.push(serde_json::from_value(requirement).expect("a requirement"));
         let workload = serde_json::json!({"pool": "general-purpose", "replicas": pods, "requests": {"cpu": "6", "memory": "20Gi"}});
         loaded.spec.workloads.insert("all".to_owned(), serde_json::from_value(workload).expect("a workload"));

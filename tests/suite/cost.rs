@@ -84,7 +84,8 @@ fn a_base_says_what_drives_the_difference() {
 fn the_budget_stops_what_is_too_dear_until_it_is_acknowledged() {
     let place = with_workloads();
     let prod = place.read("environments/prod.yaml");
-    let tight = prod.replace("budget: {fixed: {warn: 300, fail: 400}}", "budget: {fixed: {fail: 200}, max: {warn: 100}}");
+    let tight =
+        prod.replace("budget: {fixed: {warn: 300, fail: 400}}", "budget: {fixed: {fail: 200}, max: {warn: 100}}");
     place.write("environments/prod.yaml", &tight);
     let json = document(&place.ends(4, &["cost", "prod", "--offline", "--format", "json"]));
     let findings = json["environments"][0]["findings"].as_array().expect("findings").clone();
@@ -109,8 +110,15 @@ fn pods_that_run_take_the_place_of_what_is_declared() {
     };
     let silent = r#"{"metadata": {"namespace": "shop", "name": "quiet"}, "spec": {"containers": [{}]}, "status": {"phase": "Running"}}"#;
     let done = r#"{"metadata": {"namespace": "shop", "name": "done"}, "spec": {"containers": [{}]}, "status": {"phase": "Succeeded"}}"#;
-    let tolerant = r#", "tolerations": [{"key": "workload-type", "operator": "Equal", "value": "burst", "effect": "NoSchedule"}]"#;
-    let pods = [pod("web-7d9-a", "500m", ""), pod("web-7d9-b", "500m", ""), pod("web-7d9-c", "300m", tolerant), silent.into(), done.into()];
+    let tolerant =
+        r#", "tolerations": [{"key": "workload-type", "operator": "Equal", "value": "burst", "effect": "NoSchedule"}]"#;
+    let pods = [
+        pod("web-7d9-a", "500m", ""),
+        pod("web-7d9-b", "500m", ""),
+        pod("web-7d9-c", "300m", tolerant),
+        silent.into(),
+        done.into(),
+    ];
     place.write("pods.json", format!(r#"{{"kind": "List", "items": [{}]}}"#, pods.join(",")));
     let run = place.ends(0, &["cost", "prod", "--offline", "--workloads", "pods.json", "--format", "json"]);
     let json = document(&run);
@@ -125,7 +133,11 @@ fn pods_that_run_take_the_place_of_what_is_declared() {
     let findings = json["environments"][0]["findings"].as_array().expect("findings").clone();
     let codes: Vec<&str> = findings.iter().filter_map(|finding| finding["code"].as_str()).collect();
     assert!(codes.contains(&"workload-requests") && codes.contains(&"workload-selector"), "{codes:?}");
-    let piped = crate::cli::run(place.command(&["cost", "prod", "--offline", "--workloads", "-", "--format", "json"]).write_stdin(place.read("pods.json")));
+    let piped = crate::cli::run(
+        place
+            .command(&["cost", "prod", "--offline", "--workloads", "-", "--format", "json"])
+            .write_stdin(place.read("pods.json")),
+    );
     assert_eq!(piped.out, run.out);
     place.write("pods.json", r#"{"items": [{"kind": "Node"}]}"#);
     let bad = place.ends(3, &["cost", "prod", "--offline", "--workloads", "pods.json"]);
@@ -136,7 +148,8 @@ fn pods_that_run_take_the_place_of_what_is_declared() {
 fn every_kind_is_priced_or_free_or_part_of_a_line() {
     for kind in rem_ci::resources::KINDS {
         let name = kind.kind().name;
-        let cover = cover(name).unwrap_or_else(|| panic!("{name} is neither priced nor free: enter it in cost/coverage.rs"));
+        let cover =
+            cover(name).unwrap_or_else(|| panic!("{name} is neither priced nor free: enter it in cost/coverage.rs"));
         if let Cover::Free(page) = cover {
             assert!(page.starts_with("https://aws.amazon.com/"), "{name}: {page}");
         }

@@ -19,7 +19,10 @@ fn products(factor: u32) -> BTreeMap<String, serde_json::Value> {
         let term = serde_json::json!({"x.y": {"priceDimensions": {"z": {"unit": "Hrs", "pricePerUnit": {"USD": usd.to_string()}}}}});
         (name.to_owned(), serde_json::json!({"product": product, "term": term}))
     };
-    book.instances().filter(|(name, _)| name.starts_with("m7i.") || name.starts_with("m6i") || name.starts_with("c7i.")).map(of).collect()
+    book.instances()
+        .filter(|(name, _)| name.starts_with("m7i.") || name.starts_with("m6i") || name.starts_with("c7i."))
+        .map(of)
+        .collect()
 }
 
 fn bulk(factor: u32) -> String {
@@ -52,13 +55,19 @@ fn serve(answer: impl Fn(&str, &str) -> (String, Option<usize>) + Send + 'static
                 read.extend_from_slice(&chunk[..count]);
                 let text = String::from_utf8_lossy(&read).into_owned();
                 let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-                let length = head.to_lowercase().lines().find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+                let length = head
+                    .to_lowercase()
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
                 if count == 0 || body.len() >= length.unwrap_or(0) {
                     break (head.to_owned(), body.to_owned());
                 }
             };
             let (text, cut) = answer(&head, &body);
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                text.len()
+            );
             let _ = stream.write_all(head.as_bytes());
             let _ = stream.write_all(&text.as_bytes()[..cut.unwrap_or(text.len())]);
         }
@@ -68,7 +77,8 @@ fn serve(answer: impl Fn(&str, &str) -> (String, Option<usize>) + Send + 'static
 
 fn tables(place: &Place) -> Vec<String> {
     let Ok(folder) = std::fs::read_dir(place.path().join("prices")) else { return Vec::new() };
-    let mut names: Vec<String> = folder.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        folder.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }
@@ -81,10 +91,17 @@ fn the_bulk_file_becomes_a_table_that_prices_a_new_region() {
         (bulk(2), None)
     });
     let refresh = place.ends(0, &["prices", "refresh", "eu-west-1", "--from", &server]);
-    assert!(refresh.out.contains("eu-west-1: ") && refresh.out.contains(" of 2026-11-20: 0 prices changed"), "{}", refresh.out);
+    assert!(
+        refresh.out.contains("eu-west-1: ") && refresh.out.contains(" of 2026-11-20: 0 prices changed"),
+        "{}",
+        refresh.out
+    );
     assert_eq!(tables(&place), ["ec2-eu-west-1.json"]);
     let shown = document(&place.ends(0, &["prices", "show", "eu-west-1", "ap-south-1", "--format", "json"]));
-    assert_eq!((&shown["regions"][0]["date"], &shown["regions"][1]["date"]), (&"2026-11-20".into(), &serde_json::Value::Null));
+    assert_eq!(
+        (&shown["regions"][0]["date"], &shown["regions"][1]["date"]),
+        (&"2026-11-20".into(), &serde_json::Value::Null)
+    );
     let dev = place.read("environments/dev.yaml").replace("region: us-east-1", "region: eu-west-1");
     let dev = format!("{dev}\nsystemNodes: {{instanceType: m7i.large, count: 2}}\n");
     place.write("environments/dev.yaml", dev);
@@ -152,7 +169,10 @@ fn what_is_torn_or_absurd_changes_nothing() {
     let dear = serve(|_, _| (bulk(6), None));
     let moved = place.ends(4, &["prices", "refresh", "eu-west-1", "--from", &dear]);
     assert!(moved.err.contains("price-moved") && moved.err.contains("--accept"), "{}", moved.err);
-    assert_eq!((place.read("prices/ec2-eu-west-1.json"), tables(&place)), (before.clone(), vec!["ec2-eu-west-1.json".to_owned()]));
+    assert_eq!(
+        (place.read("prices/ec2-eu-west-1.json"), tables(&place)),
+        (before.clone(), vec!["ec2-eu-west-1.json".to_owned()])
+    );
     place.ends(0, &["prices", "refresh", "eu-west-1", "--from", &dear, "--accept"]);
     assert_ne!(place.read("prices/ec2-eu-west-1.json"), before);
     // A table that is none is said, and not used.

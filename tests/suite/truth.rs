@@ -144,7 +144,8 @@ fn every_fixture_has_a_truth() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cost/fixtures");
     let truths = json("truths.json");
     for entry in std::fs::read_dir(folder).expect("a folder") {
-        let name = entry.expect("an entry").path().file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned();
+        let name =
+            entry.expect("an entry").path().file_stem().and_then(|stem| stem.to_str()).expect("a name").to_owned();
         assert!(truths.get(&name).is_some(), "{name}: run tests/cost/truth.py");
     }
 }

@@ -42,7 +42,8 @@ fn both(sizes: &[Size], vcpu: i64, memory: i64) -> Option<i128> {
         let slope = |size: &Size| {
             // As the price of a MiB rises by 1, the price of a vCPU that this type asks for falls by memory / vcpu. The next type to
             // become tight is the first whose demand falls more slowly: where price/vcpu - y * memory/vcpu meet.
-            let fall = i128::from(tight.memory_mib) * i128::from(size.vcpu) - i128::from(size.memory_mib) * i128::from(tight.vcpu);
+            let fall = i128::from(tight.memory_mib) * i128::from(size.vcpu)
+                - i128::from(size.memory_mib) * i128::from(tight.vcpu);
             let gap = i128::from(tight.price) * i128::from(size.vcpu) - i128::from(size.price) * i128::from(tight.vcpu);
             (fall, gap)
         };
@@ -50,13 +51,11 @@ fn both(sizes: &[Size], vcpu: i64, memory: i64) -> Option<i128> {
         if i128::from(tight.memory_mib) * vcpu <= memory * i128::from(tight.vcpu) {
             break;
         }
-        let next = sizes
-            .iter()
-            .map(|size| (slope(size), size))
-            .filter(|((fall, _), _)| *fall > 0)
-            .min_by(|((fall, gap), a), ((other, wide), b)| {
+        let next = sizes.iter().map(|size| (slope(size), size)).filter(|((fall, _), _)| *fall > 0).min_by(
+            |((fall, gap), a), ((other, wide), b)| {
                 (gap * other).cmp(&(wide * fall)).then(a.memory_mib.cmp(&b.memory_mib))
-            });
+            },
+        );
         let zero = (i128::from(tight.price), i128::from(tight.memory_mib));
         match next {
             // Where the tight type alone pays for itself by memory comes first: the price of a vCPU is 0 there.

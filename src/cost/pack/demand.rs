@@ -75,7 +75,8 @@ impl Demand {
             let ground = &grounds[*index];
             let hard = ground.pool.taints.iter().filter(|taint| taint.effect != "PreferNoSchedule");
             let open = hard.clone().all(|taint| tolerated(&self.tolerations, taint));
-            let holds = || ground.types.iter().zip(&ground.rooms).any(|(t, room)| fits(&self.need, room) && self.takes(t));
+            let holds =
+                || ground.types.iter().zip(&ground.rooms).any(|(t, room)| fits(&self.need, room) && self.takes(t));
             open && holds()
         })
     }

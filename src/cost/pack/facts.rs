@@ -172,11 +172,11 @@ impl Type {
                 (_, true) => Label::Text("xen"),
                 _ => Label::Text("nitro"),
             },
-            "karpenter.k8s.aws/instance-gpu-count" => self.gpus.map_or(Label::Absent, |(_, count)| Label::Number(count)),
-            "karpenter.k8s.aws/instance-gpu-name" => self.gpus.map_or(Label::Absent, |(name, _)| Label::Text(name)),
-            "karpenter.k8s.aws/instance-gpu-manufacturer" => {
-                self.gpus.map_or(Label::Absent, |_| Label::Text("nvidia"))
+            "karpenter.k8s.aws/instance-gpu-count" => {
+                self.gpus.map_or(Label::Absent, |(_, count)| Label::Number(count))
             }
+            "karpenter.k8s.aws/instance-gpu-name" => self.gpus.map_or(Label::Absent, |(name, _)| Label::Text(name)),
+            "karpenter.k8s.aws/instance-gpu-manufacturer" => self.gpus.map_or(Label::Absent, |_| Label::Text("nvidia")),
             _ if key.starts_with("karpenter.k8s.aws/instance-") => return Err(Unknown(key.to_owned())),
             _ => return Ok(None),
         }))

@@ -160,9 +160,10 @@ fn allowed<'a>(pool: &NodePool, types: &'a [Type]) -> Result<Vec<&'a Type>, Stri
 
 /// Types that the pool names and that have no price here.
 fn not_in_table(pool: &NodePool, types: &[Type]) -> Option<String> {
-    let named = pool.requirements.iter().filter(|requirement| {
-        requirement.operator == "In" && requirement.key.ends_with("kubernetes.io/instance-type")
-    });
+    let named = pool
+        .requirements
+        .iter()
+        .filter(|requirement| requirement.operator == "In" && requirement.key.ends_with("kubernetes.io/instance-type"));
     let missing: Vec<&str> = named
         .flat_map(|requirement| &requirement.values)
         .filter(|value| !types.iter().any(|found| found.name == **value))

@@ -145,10 +145,9 @@ fn without(pool: &str, why: String) -> PoolCost {
 
 fn nowhere(demand: &Demand, refused: &BTreeMap<String, String>) -> String {
     match &demand.pool {
-        Some(pool) => refused.get(pool).map_or_else(
-            || format!("there is no pool {pool}"),
-            |why| format!("pool {pool} has no price: {why}"),
-        ),
+        Some(pool) => refused
+            .get(pool)
+            .map_or_else(|| format!("there is no pool {pool}"), |why| format!("pool {pool} has no price: {why}")),
         None => "no pool takes it: its tolerations, requirements or requests fit none".to_owned(),
     }
 }
@@ -158,7 +157,10 @@ fn warnings(demands: &[Demand], spec: &Spec) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     for demand in demands.iter().filter(|demand| !demand.daemon) {
         if demand.silent {
-            let text = format!("{} requests neither cpu nor memory: its pods weigh nothing here, and crowd nodes", demand.name);
+            let text = format!(
+                "{} requests neither cpu nor memory: its pods weigh nothing here, and crowd nodes",
+                demand.name
+            );
             found.push(("workload-requests", text));
         }
         let tainted = spec.node_pools.iter().find(|(_, pool)| {
@@ -312,7 +314,8 @@ impl Pricing<'_> {
     fn too_large(&self, demand: &Demand) -> String {
         let ground = self.ground;
         let alike = ground.types.iter().any(|found| demand.takes(found));
-        let fit = ground.types.iter().zip(&ground.rooms).any(|(found, room)| demand.takes(found) && fits(&demand.need, room));
+        let fit =
+            ground.types.iter().zip(&ground.rooms).any(|(found, room)| demand.takes(found) && fits(&demand.need, room));
         match (alike, fit) {
             (false, _) => format!("no type of pool {} satisfies its requirements", ground.name),
             (true, false) => format!("no type of pool {} is large enough for one pod and the DaemonSets", ground.name),
@@ -370,13 +373,17 @@ impl Pricing<'_> {
                 let here = |class: usize| classes[class].iter().all(|r| found.meets(r).unwrap_or(false));
                 if bit < 63 { here(bit) } else { (63..classes.len()).all(here) }
             };
-            let bits = (0..classes.len().min(64)).filter(|bit| satisfies(*bit)).fold(0, |bits, bit| bits | 1_u64 << bit);
+            let bits =
+                (0..classes.len().min(64)).filter(|bit| satisfies(*bit)).fold(0, |bits, bit| bits | 1_u64 << bit);
             let value = |(requirement, numbers): (&&crate::config::spec::Requirement, &mut BTreeMap<String, u32>)| {
                 let next = u32::try_from(numbers.len()).unwrap_or(u32::MAX);
                 *numbers.entry(found.value(&requirement.key)).or_insert(next)
             };
             let values = counted.iter().zip(&mut numbers).map(value).collect();
-            all.push((index, offer(ground, index, found, bits, values, micro(ground.node(index, share, saving, self.rates)))));
+            all.push((
+                index,
+                offer(ground, index, found, bits, values, micro(ground.node(index, share, saving, self.rates))),
+            ));
         }
         all.sort_by_key(|(_, offer)| offer.price);
         let types = all.iter().map(|(index, _)| *index).collect();
@@ -411,9 +418,8 @@ impl Pricing<'_> {
             full[2] += ground.rooms[node.offer][0] + ground.daemons[0];
             full[3] += ground.rooms[node.offer][1] + ground.daemons[1];
         }
-        let part = |used: i64, all: i64| {
-            u8::try_from(i128::from(used) * 100 / i128::from(all.max(1))).unwrap_or(100).min(100)
-        };
+        let part =
+            |used: i64, all: i64| u8::try_from(i128::from(used) * 100 / i128::from(all.max(1))).unwrap_or(100).min(100);
         uses.into_values()
             .map(|(mut entry, full)| {
                 entry.full_percent = (part(full[0], full[2]), part(full[1], full[3]));

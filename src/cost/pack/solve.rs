@@ -13,10 +13,10 @@ pub(crate) fn solve(puzzle: &Puzzle) -> Packing {
         return Packing { nodes: unbound, left_out: Vec::new() };
     }
     let counts: Vec<u32> = puzzle.kinds.iter().map(|kind| kind.count).collect();
-    if exact::steps(&counts) <= exact::STEPS {
-        if let Some(packing) = exact::bound(puzzle) {
-            return packing;
-        }
+    if exact::steps(&counts) <= exact::STEPS
+        && let Some(packing) = exact::bound(puzzle)
+    {
+        return packing;
     }
     bound(puzzle, unbound)
 }
@@ -48,7 +48,8 @@ fn bound(puzzle: &Puzzle, unbound: Vec<super::puzzle::Node>) -> Packing {
             let share = |used: i64, limit: Option<i64>| {
                 limit.map_or(0, |limit| i128::from(used) * i128::from(spent) * weight / i128::from(limit.max(1)))
             };
-            let all = share(offer.vcpu, limits.vcpu) + share(offer.memory_mib, limits.memory_mib) + share(1, limits.nodes);
+            let all =
+                share(offer.vcpu, limits.vcpu) + share(offer.memory_mib, limits.memory_mib) + share(1, limits.nodes);
             i64::try_from(all).unwrap_or(i64::MAX / 4)
         };
         let mut dear: Vec<(usize, Offer)> = puzzle.offers.all.iter().cloned().enumerate().collect();

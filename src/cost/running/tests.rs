@@ -7,7 +7,8 @@ use crate::config::spec::{Quantity, Spread, Workload};
 
 fn one(spec: serde_json::Value, owner: &str) -> Option<(String, Workload)> {
     let owners = if owner.is_empty() { json!([]) } else { json!([{"kind": owner, "name": "x-5d8"}]) };
-    let pod = json!({"kind": "Pod", "metadata": {"namespace": "n", "name": "p", "ownerReferences": owners}, "spec": spec});
+    let pod =
+        json!({"kind": "Pod", "metadata": {"namespace": "n", "name": "p", "ownerReferences": owners}, "spec": spec});
     let found = running(&json!({"items": [pod]}).to_string()).expect("a list");
     found.workloads.into_iter().next()
 }
@@ -23,7 +24,8 @@ fn asks(cpu: &str, memory: &str) -> serde_json::Value {
 
 #[test]
 fn requests_are_what_the_scheduler_counts() {
-    let pair = |cpu: &str, memory: u64| vec![("cpu".to_owned(), cpu.to_owned()), ("memory".to_owned(), memory.to_string())];
+    let pair =
+        |cpu: &str, memory: u64| vec![("cpu".to_owned(), cpu.to_owned()), ("memory".to_owned(), memory.to_string())];
     let two = json!({"containers": [asks("100m", "1Mi"), asks("0.2", "1Mi")]});
     assert_eq!(requests(two), pair("300m", 2 << 20));
     // An init container that is larger than all that runs later; a sidecar that runs beside both.
