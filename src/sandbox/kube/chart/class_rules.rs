@@ -89,7 +89,7 @@ fn images(broken: &mut Broken, spec: &Json) {
         AT,
         "'alias' is mutually exclusive, cannot be set with a combination of other amiSelectorTerms",
     );
-    let empty = terms.iter().any(|term| tags_empty(term));
+    let empty = terms.iter().any(tags_empty);
     say(broken, empty, AT, "empty tag keys or values aren't supported");
     for alias in &aliases {
         let family = alias.split('@').next().unwrap_or_default().to_lowercase();

@@ -29,8 +29,7 @@ const fn workload(
     containers: &'static [&'static str],
     (cpu, memory): (&'static str, &'static str),
     label: (&'static str, &'static str),
-    host: bool,
-    part: &'static str,
+    (host, part): (bool, &'static str),
 ) -> Workload {
     Workload { name, replicas, account, namespace: "kube-system", containers, cpu, memory, label, host, part }
 }
@@ -45,17 +44,24 @@ const WORKLOADS: &[(&str, Workload)] = &[
             &["aws-node", "aws-eks-nodeagent"],
             ("25m", ""),
             ("k8s-app", "aws-node"),
-            true,
-            "",
+            (true, ""),
         ),
     ),
     (
         "kube-proxy",
-        workload("kube-proxy", None, "kube-proxy", &["kube-proxy"], ("100m", ""), ("k8s-app", "kube-proxy"), true, ""),
+        workload(
+            "kube-proxy",
+            None,
+            "kube-proxy",
+            &["kube-proxy"],
+            ("100m", ""),
+            ("k8s-app", "kube-proxy"),
+            (true, ""),
+        ),
     ),
     (
         "coredns",
-        workload("coredns", Some(2), "coredns", &["coredns"], ("100m", "70Mi"), ("k8s-app", "kube-dns"), false, ""),
+        workload("coredns", Some(2), "coredns", &["coredns"], ("100m", "70Mi"), ("k8s-app", "kube-dns"), (false, "")),
     ),
     (
         "eks-pod-identity-agent",
@@ -66,8 +72,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
             &["eks-pod-identity-agent"],
             ("", ""),
             ("app.kubernetes.io/name", "eks-pod-identity-agent"),
-            true,
-            "",
+            (true, ""),
         ),
     ),
     (
@@ -79,8 +84,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
             &["ebs-plugin", "csi-provisioner", "csi-attacher", "csi-resizer"],
             ("10m", "40Mi"),
             ("app", "ebs-csi-controller"),
-            false,
-            "controller",
+            (false, "controller"),
         ),
     ),
     (
@@ -92,8 +96,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
             &["ebs-plugin", "node-driver-registrar"],
             ("10m", "40Mi"),
             ("app", "ebs-csi-node"),
-            false,
-            "node",
+            (false, "node"),
         ),
     ),
     (
@@ -105,8 +108,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
             &["metrics-server"],
             ("100m", "200Mi"),
             ("app.kubernetes.io/name", "metrics-server"),
-            false,
-            "",
+            (false, ""),
         ),
     ),
     (
@@ -118,8 +120,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
             &["efs-plugin"],
             ("", ""),
             ("app", "efs-csi-controller"),
-            false,
-            "controller",
+            (false, "controller"),
         ),
     ),
     (
@@ -131,8 +132,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
             &["efs-plugin"],
             ("", ""),
             ("app", "efs-csi-node"),
-            true,
-            "node",
+            (true, "node"),
         ),
     ),
     (
@@ -144,8 +144,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
             &["snapshot-controller"],
             ("10m", "32Mi"),
             ("app", "snapshot-controller"),
-            false,
-            "",
+            (false, ""),
         ),
     ),
     (
@@ -157,8 +156,7 @@ const WORKLOADS: &[(&str, Workload)] = &[
             &["eks-node-monitoring-agent"],
             ("10m", "30Mi"),
             ("app.kubernetes.io/name", "eks-node-monitoring-agent"),
-            true,
-            "",
+            (true, ""),
         ),
     ),
 ];

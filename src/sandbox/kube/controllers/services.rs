@@ -46,20 +46,17 @@ fn load_balancer(inside: &mut Inside<'_, '_>, service: &Json) {
     } else {
         elb::service::make(inside.here, &cluster, &of, uid(service))
     };
-    match made {
-        Some(host) => {
-            inside.store.change(SERVICES, &key, |service| {
-                service["status"]["loadBalancer"] = json!({"ingress": [{"hostname": host}]});
-            });
-            inside.event(service, SOURCE, "Normal", "EnsuredLoadBalancer", "Ensured load balancer");
-        }
-        None => {
-            let message = "Error syncing load balancer: failed to ensure load balancer: could not find any suitable subnets for creating the ELB";
-            inside.event(service, SOURCE, "Warning", "SyncLoadBalancerFailed", message);
-            let again = inside.now() + 60_000;
-            inside.wake(again);
-        }
-    }
+    let Some(host) = made else {
+        let message = "Error syncing load balancer: failed to ensure load balancer: could not find any suitable subnets for creating the ELB";
+        inside.event(service, SOURCE, "Warning", "SyncLoadBalancerFailed", message);
+        let again = inside.now() + 60_000;
+        inside.wake(again);
+        return;
+    };
+    inside.store.change(SERVICES, &key, |service| {
+        service["status"]["loadBalancer"] = json!({"ingress": [{"hostname": host}]});
+    });
+    inside.event(service, SOURCE, "Normal", "EnsuredLoadBalancer", "Ensured load balancer");
 }
 
 /// Takes a load balancer away; the Service goes when nothing of it is left.

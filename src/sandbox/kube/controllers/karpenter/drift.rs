@@ -117,7 +117,7 @@ fn quiet(inside: &mut Inside<'_, '_>, claim: &Json, pool: &Json) {
     match (done, is_true(&claim, "Consolidatable")) {
         (true, false) => {
             inside.store.change(CLAIMS, &Key::of(&claim), |claim| {
-                set_condition(claim, now, "Consolidatable", "True", "Consolidatable", "")
+                set_condition(claim, now, "Consolidatable", "True", "Consolidatable", "");
             });
         }
         (false, true) => {

@@ -302,15 +302,13 @@ fn register(inside: &mut Inside<'_, '_>, claim: &Json) {
     let left = items(&node, "/spec/taints")
         .iter()
         .find(|taint| starting.iter().any(|one| one["key"] == taint["key"] && one["effect"] == taint["effect"]));
-    let why = if !is_true(&node, "Ready") {
-        Some(("NodeNotReady", "Node status is NotReady".to_owned()))
-    } else {
+    let why = if is_true(&node, "Ready") {
         left.map(|taint| {
-            (
-                "StartupTaintsExist",
-                format!("StartupTaint \"{}:{}\" still exists", text(taint, "/key"), text(taint, "/effect")),
-            )
+            let message = format!("StartupTaint \"{}:{}\" still exists", text(taint, "/key"), text(taint, "/effect"));
+            ("StartupTaintsExist", message)
         })
+    } else {
+        Some(("NodeNotReady", "Node status is NotReady".to_owned()))
     };
     if let Some((reason, message)) = why {
         inside.store.change(CLAIMS, &Key::of(claim), |claim| {

@@ -66,22 +66,18 @@ fn finish(inside: &mut Inside<'_, '_>, leader: &Leader, claim: &Json) {
 fn stopped(inside: &mut Inside<'_, '_>, leader: &Leader, id: &str, about: &str) -> bool {
     let now = inside.now();
     let Some(machine) = inside.here.region.ec2.instances.get(id) else { return true };
-    match machine.going {
-        Some((_, gone)) => {
-            inside.wake(gone);
-            gone <= now
-        }
-        None => {
-            match lifecycle::may_terminate(inside, leader, id) {
-                Ok(()) => {
-                    let at = ec2::instance::terminate(inside.here, &[id.to_owned()]);
-                    inside.wake(at);
-                }
-                Err(why) => log::error(inside, "nodeclaim.lifecycle", about, &why),
-            }
-            false
-        }
+    if let Some((_, gone)) = machine.going {
+        inside.wake(gone);
+        return gone <= now;
     }
+    match lifecycle::may_terminate(inside, leader, id) {
+        Ok(()) => {
+            let at = ec2::instance::terminate(inside.here, &[id.to_owned()]);
+            inside.wake(at);
+        }
+        Err(why) => log::error(inside, "nodeclaim.lifecycle", about, &why),
+    }
+    false
 }
 
 /// Until when a drain may take: the claim's grace period, or what somebody wrote on it.
