@@ -110,11 +110,37 @@ fn a_thousand(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Bar: 1 s for 5,000 pods of 300 kinds over all types of us-east-1.
+fn five_thousand_pods(criterion: &mut Criterion) {
+    let mut loaded = environment("prod");
+    for number in 0..300_u64 {
+        let workload = serde_json::json!({
+            "replicas": if number < 200 { 17 } else { 16 },
+            "requests": {"cpu": format!("{}m", 50 + number * 37 % 1950), "memory": format!("{}Mi", 64 + number * 53 % 6000)},
+            "pool": if number % 3 == 0 { "burst" } else { "general-purpose" },
+        });
+        let workload = serde_json::from_value(workload).expect("a workload");
+        loaded.spec.workloads.insert(format!("w{number}"), workload);
+    }
+    for pool in loaded.spec.node_pools.values_mut() {
+        pool.requirements.clear();
+        pool.limits.clear();
+    }
+    let mut group = criterion.benchmark_group("slow");
+    group.sample_size(10);
+    group.bench_function("price 5,000 pods over 1,340 types", |bench| {
+        let ask = Look { verb: Verb::Apply, after_incomplete: false, acknowledged: &[], today: today() };
+        bench.iter(|| virtual_time(run::look(&loaded, None, ask)).expect("a look").bill.pools);
+    });
+    group.finish();
+}
+
 fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     offline_prod(&mut criterion);
     live_prod(&mut criterion);
     whole_apply(&mut criterion);
     a_thousand(&mut criterion);
+    five_thousand_pods(&mut criterion);
     criterion.final_summary();
 }

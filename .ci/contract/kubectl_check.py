@@ -187,8 +187,14 @@ def pods(check: Check, examples: Path) -> None:
     check.says("kubectl events", "Scheduled")
     for name in ("general", "stateful", "burst"):
         check.says(f"kubectl delete -f {examples / name}.yaml", "deleted")
-    check.within(120, "kubectl get nodes -l karpenter.sh/nodepool", "No resources found")
+    # The stateful pool keeps its nodes until somebody takes them away.
+    claims = "kubectl get nodeclaims -l karpenter.sh/nodepool"
+    check.within(120, f"{claims},karpenter.sh/nodepool!=stateful", "No resources found")
+    check.says(f"{claims}=stateful", "^stateful-")
+    check.says("kubectl delete nodeclaims -l karpenter.sh/nodepool=stateful --timeout=120s", "deleted")
+    check.within(60, "kubectl get nodes -l karpenter.sh/nodepool", "No resources found")
     check.says("kubectl get nodeclaims", "No resources found")
+    check.says("kubectl get events -A --field-selector involvedObject.kind=Node", "^NAMESPACE +LAST SEEN|No resources found")
 
 
 def main() -> int:

@@ -35,7 +35,7 @@ serve() {
   server=$!
   for _ in $(seq 1 300); do
     # The last of the lines says that all are there.
-    if grep -q '^export AWS_SECRET_ACCESS_KEY=' exports; then return; fi
+    if grep -q '^export KUBECONFIG=' exports; then return; fi
     kill -0 "$server" 2> /dev/null || break
     sleep 0.2
   done

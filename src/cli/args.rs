@@ -108,8 +108,15 @@ impl Common {
         Ok(world)
     }
 
-    /// Opens the world of a verb that needs one.
+    /// Opens the world of a verb that needs one, and that may start programs to get into the cluster.
     pub(super) async fn world(&self, loaded: &Loaded) -> Result<World, Halt> {
+        let world = self.harmless(loaded).await?;
+        world.cloud.programs.permit();
+        Ok(world)
+    }
+
+    /// Opens the world of a verb that needs one and only looks.
+    pub(super) async fn harmless(&self, loaded: &Loaded) -> Result<World, Halt> {
         let world = self.open(loaded).await?;
         world.ok_or_else(|| {
             let problem = Problem::error("no-credentials", "this verb needs AWS", "sign in, or use --sandbox");

@@ -68,6 +68,11 @@ const CODES: &[(&str, &str)] = &[
         "--workloads takes the output of `kubectl get pods -A -o json`, from a file or from stdin with `-`: a JSON list of pods.",
     ),
     (
+        "actual-cost",
+        "Cost Explorer could not be asked what was billed: it needs credentials that allow ce:GetCostAndUsage, and `rem-ci:environment` activated as a \
+         cost allocation tag in the payer account, a day before it shows.",
+    ),
+    (
         "price-list",
         "A price list could not be read, is torn, or has too little in it to be a region's. Tables are replaced as a whole or not at all, so the \
          old ones are still there.",

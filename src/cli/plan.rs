@@ -63,7 +63,7 @@ pub(super) async fn one(
 #[derive(Debug)]
 pub(super) struct Seen {
     pub(super) report: PlanReport,
-    spec: Spec,
+    pub(super) spec: Spec,
     refused: bool,
     changes: bool,
 }

@@ -13,7 +13,7 @@ const DEFAULT: &str = ".rem-ci/sandbox.json";
 /// What to do with the sandbox.
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum Verb {
-    /// Serve it on loopback, so that the aws CLI works against it
+    /// Serve it on loopback, so that the aws CLI and kubectl work against it
     Serve(Serve),
     /// Forget everything in it
     Reset(State),

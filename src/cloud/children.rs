@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,23 @@ const NETWORK: [&str; 8] =
 
 /// No more of what a child says is kept.
 const KEPT: usize = 64 << 10;
+
+/// Whether this run may start programs for itself. A plan may not: it reads, and starts nothing but git.
+#[derive(Clone, Debug, Default)]
+pub struct Programs(Arc<AtomicBool>);
+
+impl Programs {
+    /// This run may.
+    pub fn permit(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it may.
+    #[must_use]
+    pub fn permitted(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
 
 /// A program by its name, at the first absolute folder of `PATH` that has it.
 #[must_use]

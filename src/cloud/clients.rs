@@ -2,6 +2,7 @@
 
 use aws_types::SdkConfig;
 
+use super::children::Programs;
 use super::counting::Counting;
 use super::flights::Flights;
 use super::guarding::Guarding;
@@ -51,6 +52,8 @@ pub struct Cloud {
     pub signer: Signer,
     /// Installs charts.
     pub helm: Helm,
+    /// Whether this run may start programs for itself.
+    pub programs: Programs,
     /// What the caller named with `--kubeconfig`: it takes the place of endpoint, CA and token from EKS.
     pub kubeconfig: Option<std::path::PathBuf>,
     /// `connect: runner-cidr`: opens the endpoint to this machine.
@@ -105,6 +108,7 @@ impl Cloud {
             opening: None,
             signer: Signer::new(config, region),
             helm: Helm::default(),
+            programs: Programs::default(),
             kubeconfig: None,
             clusters: Flights::default(),
             homes: Flights::default(),

@@ -1,5 +1,6 @@
 //! Clients, credentials, error classes, clock, lock. The only room that reads AWS's environment.
 
+pub mod actual;
 pub mod address;
 pub mod children;
 mod clients;

@@ -3,9 +3,6 @@
 use std::io::{Seek as _, Write as _};
 
 use aws_sdk_pricing::types::{Filter, FilterType};
-use aws_smithy_runtime_api::client::http::{HttpClient as _, HttpConnector as _, HttpConnectorSettings};
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
 
 use super::config::live;
@@ -63,22 +60,17 @@ pub async fn bulk(endpoint: &str, region: &str) -> Result<std::fs::File, String>
     let path = format!("/offers/v1.0/aws/AmazonEC2/current/{region}/index.json");
     let url = format!("{}{path}", endpoint.trim_end_matches('/'));
     let text = |error: &dyn std::fmt::Display| format!("{url}: {error}");
-    let config = aws_config::defaults(aws_config::BehaviorVersion::latest()).no_credentials().load().await;
-    let client = config.http_client().ok_or("there is no HTTP client")?;
-    let runtime = aws_smithy_runtime_api::client::runtime_components::RuntimeComponentsBuilder::new("prices")
-        .with_sleep_impl(config.sleep_impl())
-        .with_time_source(config.time_source())
-        .build();
-    let settings = HttpConnectorSettings::builder().connect_timeout(std::time::Duration::from_secs(5)).build();
-    let runtime = runtime.map_err(|error| text(&error))?;
-    let connector = client.http_connector(&settings, &runtime);
-    let request = http::Request::get(&url).body(SdkBody::empty()).map_err(|error| text(&error))?;
-    let request = HttpRequest::try_from(request).map_err(|error| text(&error))?;
-    let response = connector.call(request).await.map_err(|error| text(&error))?;
+    // The Kubernetes client is a plain HTTP client as long as nobody gives it a token.
+    let mut config = kube::Config::new(endpoint.trim_end_matches('/').parse().map_err(|error| text(&error))?);
+    config.connect_timeout = Some(std::time::Duration::from_secs(5));
+    let client = kube::Client::try_from(config).map_err(|error| text(&error))?;
+    let request = http::Request::get(&path).body(kube::client::Body::empty()).map_err(|error| text(&error))?;
+    let response = client.send(request).await.map_err(|error| text(&error))?;
     if !response.status().is_success() {
         return Err(format!("{url}: status {}", response.status().as_u16()));
     }
-    let announced = response.headers().get("content-length").and_then(|length| length.parse::<u64>().ok());
+    let announced =
+        response.headers().get("content-length").and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     let mut body = response.into_body();
     let mut file = scratch().map_err(|error| text(&error))?;
     let mut read = 0;

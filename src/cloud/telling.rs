@@ -9,15 +9,11 @@ use aws_smithy_runtime_api::client::orchestrator::Metadata;
 use aws_smithy_runtime_api::client::retries::RequestAttempts;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_types::config_bag::{ConfigBag, Storable, StoreReplace};
-use tokio::time::Instant;
 
-use crate::engine::calls::{self, Call};
+use crate::engine::calls::{self, Call, Left};
 
 #[derive(Debug)]
 pub(super) struct Telling;
-
-#[derive(Debug)]
-struct Left(Instant);
 
 impl Storable for Left {
     type Storer = StoreReplace<Self>;
@@ -34,7 +30,7 @@ impl Intercept for Telling {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        bag.interceptor_state().store_put(Left(Instant::now()));
+        bag.interceptor_state().store_put(Left::now());
         Ok(())
     }
 
@@ -44,7 +40,7 @@ impl Intercept for Telling {
         _: &RuntimeComponents,
         bag: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let (Some(Left(left)), Some(operation)) = (bag.load::<Left>(), bag.load::<Metadata>()) else { return Ok(()) };
+        let (Some(left), Some(operation)) = (bag.load::<Left>(), bag.load::<Metadata>()) else { return Ok(()) };
         calls::tell(&Call {
             service: operation.service().to_owned(),
             operation: operation.name().to_owned(),

@@ -10,6 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::pack::facts::{self, Type};
 use crate::config::codes::code::FILE_NOT_FOUND;
 use crate::config::files::{Disk, Source as _};
 
@@ -57,6 +58,8 @@ pub struct Book {
     source: &'static str,
     instances: BTreeMap<&'static str, InstancePrice>,
     services: BTreeMap<&'static str, ServicePrice>,
+    /// What the packer knows of the types, made on first use.
+    types: OnceLock<Vec<Type>>,
 }
 
 #[derive(Deserialize)]
@@ -125,6 +128,11 @@ impl Book {
         book
     }
 
+    /// What the packer knows of the types, by name.
+    pub(super) fn types(&self) -> &[Type] {
+        self.types.get_or_init(|| facts::types(self))
+    }
+
     /// How many prices of services there are.
     #[must_use]
     pub fn services(&self) -> usize {
@@ -155,6 +163,7 @@ impl Book {
             source: table.source,
             instances: instances.collect::<Option<_>>()?,
             services: services.collect::<Option<_>>()?,
+            types: OnceLock::new(),
         })
     }
 

@@ -177,3 +177,6 @@ fn spread(spec: &Json) -> Option<Spread> {
     }
     keys.contains(&"topology.kubernetes.io/zone").then_some(Spread::Zone)
 }
+
+#[cfg(test)]
+mod tests;

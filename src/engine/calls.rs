@@ -4,6 +4,8 @@ use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// One try of a request, as it ended. It has no parameter, no header and no body of it, so there is no secret in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
@@ -17,6 +19,24 @@ pub struct Call {
     pub took: Duration,
     /// The HTTP status; none where no answer came.
     pub status: Option<u16>,
+}
+
+/// The moment a request left.
+#[derive(Clone, Copy, Debug)]
+pub struct Left(Instant);
+
+impl Left {
+    /// It leaves now.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long ago that was.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
 }
 
 tokio::task_local! {

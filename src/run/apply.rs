@@ -2,12 +2,13 @@
 
 use super::record::{Record, State, recorded};
 use super::{Halt, Look, Looked, World, look, opening, tools};
-use crate::cloud::{Holder, Lock, Refusal};
+use crate::cloud::{Holder, Lock, Refusal, failed};
 use crate::config::Loaded;
-use crate::engine::{self, Canonical, Class, Event, Failure, Gate as _, Outcome, Plan, Setting, Stop};
+use crate::engine::{self, Canonical, Class, Event, Failure, Gate as _, Outcome, Plan, Resource as _, Setting, Stop};
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
-use crate::resources;
+use crate::resources::aws::access_entry::{self, AccessEntry};
+use crate::resources::{self, facts};
 
 /// What was approved.
 #[derive(Clone, Debug)]
@@ -162,8 +163,11 @@ async fn under_lock(
         let title = format!("{} would {}, and the cluster cannot be reached", step.address, step.action.word());
         let help =
             "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
-        let problem = Problem::error("cluster-unreachable", title, help).about(&step.address);
+        let problem = Problem::error("cluster-silent", title, help).about(&step.address);
         return Err(Halt::new(Exit::Incomplete, problem));
+    }
+    if let Some(problem) = Box::pin(stranger(world, &looked)).await? {
+        return Err(Halt::new(Exit::Denied, problem));
     }
     tools::check(world, &looked)?;
     let plan = match &approval.only {
@@ -211,6 +215,23 @@ async fn under_lock(
         Record { state: State::Done, ended: Some(stamp(world)), ..record }.write(store).await?;
     }
     Ok(Applied { looked, outcome })
+}
+
+/// Whether a cluster is about to be made that will not let in whoever makes it: all else in it would fail after ten minutes.
+async fn stranger(world: &World, looked: &Looked) -> Result<Option<Problem>, Halt> {
+    let steps = &looked.plan.steps;
+    let made = |step: &&engine::Step| matches!(step.action, engine::Action::Create | engine::Action::Replace(_));
+    if !steps.iter().any(|step| step.kind == "cluster" && made(&step)) {
+        return Ok(None);
+    }
+    let entries = steps.iter().filter(|step| step.kind == AccessEntry::KIND.name).filter_map(|step| step.want.as_ref());
+    let admins: Vec<&str> = entries.filter_map(access_entry::administrator).collect();
+    let asked = world.cloud.sts.get_caller_identity().send().await.map_err(failed("sts:GetCallerIdentity"))?;
+    let caller = facts::caller(&world.cloud, asked.arn().unwrap_or_default()).await?;
+    let Some((_, caller)) = caller.filter(|(_, caller)| !admins.contains(&caller.as_str())) else { return Ok(None) };
+    let title = format!("the new cluster would not let {caller} in, who makes it: {} may", admins.join(", "));
+    let help = "apply as one of those, or add yourself to `cluster.access` with AmazonEKSClusterAdminPolicy";
+    Ok(Some(Problem::error("not-let-in", title, help)))
 }
 
 /// Writes down that everything is as the file says.

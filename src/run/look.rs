@@ -8,7 +8,7 @@ use super::record::{State, recorded};
 use super::{Halt, Record, World};
 use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
-use crate::cost::{Bill, Book, Compared, Line, LineClass, Rates, pack, usage};
+use crate::cost::{Bill, Book, Compared, Gathered, Line, LineClass, Rates, pack, usage};
 use crate::engine::{
     Action, Address, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept, UNREACHABLE, Value, estimate,
     read, tally,
@@ -80,9 +80,21 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
         return Ok(Sight { snapshot, ..Sight::default() }.judged(loaded, model::build(&loaded.spec), ask));
     };
     let graph = model::build(&loaded.spec);
-    let mut sight = sight(world, &loaded.spec, &graph, ask.after_incomplete).await?;
+    let today = world.clock.today();
+    // All reads at once are large, and every verb holds a look or two: they live on the heap.
+    let reading = Box::pin(sight(world, &loaded.spec, &graph, ask.after_incomplete));
+    let (sight, book) = futures_util::join!(reading, listed(world, &loaded.spec.region, today));
+    let mut sight = sight?;
+    match book {
+        Ok(book) => sight.book = book,
+        Err(why) => {
+            let title = format!("no prices for {}: {why}", loaded.spec.region);
+            let help = "allow pricing:GetProducts for this role, or run rem-ci prices refresh";
+            sight.unread.push(Problem::warning("price-list", title, help));
+        }
+    }
     if ask.verb == Verb::Apply {
-        assume(world, &loaded.spec, &mut sight.snapshot).await?;
+        Box::pin(assume(world, &loaded.spec, &mut sight.snapshot)).await?;
     }
     let last = match &world.store {
         Some(store) => Record::read_any(store, &loaded.spec.name).await?,
@@ -99,6 +111,17 @@ pub fn look_at(loaded: &Loaded, snapshot: Snapshot, ask: Look<'_>) -> Looked {
     sight.judged(loaded, model::build(&loaded.spec), ask)
 }
 
+/// The price list of a region that we have no table of, asked for while everything else is read.
+async fn listed(world: &World, region: &str, today: jiff::civil::Date) -> Result<Option<Book>, String> {
+    if world.mode != Mode::Live || !matches!(Book::of(region), Ok(None)) {
+        return Ok(None);
+    }
+    let products = crate::cloud::prices::products(region).await?;
+    let gathered = Gathered::from_products(region, &today.to_string(), &products).map_err(|error| error.to_string())?;
+    gathered.judged(None).map_err(|error| error.to_string())?;
+    Book::refreshed(region, gathered.table())
+}
+
 /// What a read gave.
 #[derive(Default)]
 struct Sight {
@@ -106,6 +129,8 @@ struct Sight {
     /// What could not be read of what AWS offers.
     unread: Vec<Problem>,
     reads: Reads,
+    /// Prices that had to be asked for.
+    book: Option<Book>,
     /// Whether AWS was asked.
     live: bool,
     /// Whether it was only the simulated region.
@@ -117,7 +142,7 @@ struct Sight {
 impl Sight {
     /// Plans, prices and lets the guards speak.
     fn judged(self, loaded: &Loaded, graph: Graph<Cloud>, ask: Look<'_>) -> Looked {
-        let Self { snapshot, unread, reads, live, sandbox, last } = self;
+        let Self { snapshot, unread, reads, book, live, sandbox, last } = self;
         let spec = loaded.spec.clone();
         let id = Identity::of(&spec);
         let owner = owner(&spec);
@@ -127,7 +152,7 @@ impl Sight {
                 Plan::destroy(&graph, &snapshot, &owner, &resources::about, &|address| kept(&spec, address))
             }
         };
-        let bill = bill(&spec, &plan, ask.today, live);
+        let bill = bill(&spec, &plan, book.as_ref(), ask.today, live);
         let table = Book::of(&spec.region).err().map(|why| {
             let title = format!("prices/ec2-{}.json is not used: {why}", spec.region);
             Problem::warning("price-table", title, "run rem-ci prices refresh, or delete it")
@@ -202,10 +227,11 @@ async fn sight(world: &World, spec: &Spec, graph: &Graph<Cloud>, after_incomplet
         calls: first.calls + swept.calls + asked.calls,
         rounds: first.rounds + swept.rounds.max(asked.rounds),
         elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+        kubernetes_calls: swept.inside,
     };
     let homes = spec.network.existing.iter().map(|existing| existing.vpc_id.clone()).collect();
     let snapshot = Snapshot { kinds, facts: offered.facts, homes };
-    Ok(Sight { snapshot, unread, reads, live: true, sandbox: world.mode == Mode::Sandbox, last: None })
+    Ok(Sight { snapshot, unread, reads, book: None, live: true, sandbox: world.mode == Mode::Sandbox, last: None })
 }
 
 /// An error for every fact that could not be read and that something needs which is not there yet.
@@ -288,15 +314,10 @@ where
 }
 
 /// What the environment costs as it is and as it will be.
-fn bill(spec: &Spec, plan: &Plan, today: jiff::civil::Date, live: bool) -> Bill {
+fn bill(spec: &Spec, plan: &Plan, book: Option<&Book>, today: jiff::civil::Date, live: bool) -> Bill {
     let assumptions = &spec.cost.assumptions;
-    let rates = Rates::new(
-        Book::of(&spec.region).unwrap_or_else(|_| Book::embedded(&spec.region)),
-        today,
-        assumptions,
-        &plan.facts,
-    )
-    .less(&spec.cost.discount);
+    let book = book.or_else(|| Book::of(&spec.region).unwrap_or_else(|_| Book::embedded(&spec.region)));
+    let rates = Rates::new(book, today, assumptions, &plan.facts).less(&spec.cost.discount);
     let pools = pack::price(spec, &rates);
     let side = |fields: &dyn Fn(&Step) -> Option<Fields>| {
         let present: Vec<(Address, Fields)> =

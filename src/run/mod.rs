@@ -115,6 +115,12 @@ pub const CODES: &[(&str, &str)] = &[
         "What AWS offers (zones, add-on versions) could not be read, and something that is to be made needs it. Allow the call, or run again.",
     ),
     (
+        "not-let-in",
+        "Whoever makes an EKS cluster has no rights inside it: access entries of the file say who has. The credentials of this run are of \
+         none of its administrators, so Karpenter and all else in the new cluster could not be installed. Apply with the role that \
+         `roles.apply` names, or give these credentials an entry under `cluster.access`.",
+    ),
+    (
         "incomplete",
         "Something failed or was stopped half-way. Nothing is lost: run the same verb again and it goes on from where it is.",
     ),

@@ -94,7 +94,10 @@ const CODES: &[(&str, &str)] = &[
         "verify-queue-read",
         "run `rem-ci plan` and apply it: spot nodes die without a drain until the controller reads its queue",
     ),
-    ("verify-karpenter-identity", "run `rem-ci plan` and apply it, then restart the controller: its pods read their role once"),
+    (
+        "verify-karpenter-identity",
+        "run `rem-ci plan` and apply it, then restart the controller: its pods read their role once",
+    ),
     ("verify-karpenter-permissions", "run `rem-ci plan` and apply it: the policies follow the chart's version"),
     (
         "verify-node-class",

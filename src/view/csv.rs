@@ -96,6 +96,15 @@ fn service(component: &str) -> &'static str {
     }
 }
 
+/// The service as Cost Explorer calls it: it has volumes, addresses and NAT gateways apart from instances.
+pub(super) fn billed_as(component: &str) -> &'static str {
+    match component {
+        lines::SYSTEM_NODES | usage::NODE_POOLS => "Amazon Elastic Compute Cloud - Compute",
+        lines::VOLUMES | lines::NAT_GATEWAYS | usage::NAT_DATA | usage::EGRESS | usage::CROSS_AZ => "EC2 - Other",
+        other => service(other),
+    }
+}
+
 /// Quoted where it must be; a text that a spreadsheet would run as a formula gets an apostrophe.
 fn cell(text: &str) -> String {
     let shown = visible(text);

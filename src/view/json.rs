@@ -281,13 +281,16 @@ struct EnvironmentCost<'a> {
     cost: Cost,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     groups: Vec<pools::JsonGroup>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    actual: Option<&'a super::actual::Actual>,
     findings: Vec<Finding<'a>>,
 }
 
 /// `rem-ci/cost/v1`: the `cost` part of the plan, by environment.
 #[must_use]
-pub fn costs(reports: &[PlanReport], by: Option<super::By>) -> String {
-    let environments = reports.iter().map(|report| EnvironmentCost {
+pub fn costs(reports: &[PlanReport], by: Option<super::By>, actual: &[super::actual::Actual]) -> String {
+    let environments = reports.iter().enumerate().map(|(index, report)| EnvironmentCost {
+        actual: actual.get(index),
         groups: by.map(|by| pools::json_groups(&report.cost, by)).unwrap_or_default(),
         findings: report.findings.iter().map(finding).collect(),
         environment: report.environment.raw(),

@@ -15,6 +15,7 @@
 //! | `markdown.rs`, `markdown/` | comment and job summary |
 //! | `json.rs` | the versioned formats |
 //! | `calls.rs` | requests as they are made |
+//! | `actual.rs` | what was billed beside what was estimated |
 //! | `csv.rs` | cost lines for spreadsheets |
 //! | `tables.rs` | which price tables there are |
 //! | `pools.rs` | node pools: which nodes, how full; groups and bars |
@@ -23,6 +24,7 @@
 //! | `progress.rs` | an apply as it goes |
 //! | `out.rs` | the one place that prints |
 
+pub mod actual;
 pub mod calls;
 pub mod csv;
 pub mod diagram;

@@ -201,6 +201,8 @@ pub struct Reads {
     pub rounds: u64,
     /// Milliseconds.
     pub elapsed_ms: u64,
+    /// Requests to the cluster's own API, which are not among `calls`.
+    pub kubernetes_calls: u64,
 }
 
 /// How long an apply would take.

@@ -78,3 +78,23 @@ fn what_is_there_costs_what_was_planned() {
         assert_eq!(end.bill.after.fixed.sum, rust_decimal::Decimal::ONE, "the key is kept");
     });
 }
+
+/// The original README said 200 to 2,000+ for workload nodes at "50 % spot": one to ten m7i.2xlarge, half of them spot.
+#[test]
+fn the_readme_s_workload_nodes() {
+    for (pods, instances) in [(1, "200.14848"), (10, "2001.4848")] {
+        let mut loaded = environment("prod");
+        let pool = loaded.spec.node_pools.get_mut("general-purpose").expect("a pool");
+        let requirement =
+            serde_json::json!({"key": "node.kubernetes.io/instance-type", "operator": "In", "values": ["m7i.2xlarge"]});
+        pool.requirements.push(serde_json::from_value(requirement).expect("a requirement"));
+        let workload = serde_json::json!({"pool": "general-purpose", "replicas": pods, "requests": {"cpu": "6", "memory": "20Gi"}});
+        loaded.spec.workloads.insert("all".to_owned(), serde_json::from_value(workload).expect("a workload"));
+        loaded.spec.cost.assumptions.spot_share_percent = Some(50);
+        loaded.spec.cost.assumptions.spot_saving_percent = Some(64);
+        let bill = offline(&loaded);
+        let pool = bill.pools.pools.iter().find(|pool| pool.pool == "general-purpose").expect("a pool");
+        let volumes = rust_decimal::Decimal::from(4 * pods); // 50 GiB x 0.08
+        assert_eq!((pool.expected.expect("a figure") - volumes).normalize().to_string(), instances);
+    }
+}

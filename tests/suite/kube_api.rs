@@ -43,6 +43,17 @@ fn cluster(region: &Region, name: &str) {
     });
 }
 
+/// Lets nothing live in a region's clusters: what happens is the API's doing alone.
+pub(crate) fn still(region: &Region) {
+    region.sandbox.with(|state| {
+        let account = state.accounts.get_mut(ACCOUNT).expect("an account");
+        let region = account.regions.get_mut("us-east-1").expect("a region");
+        for cluster in region.eks.clusters.values_mut() {
+            cluster.body["status"] = json!("FAILED");
+        }
+    });
+}
+
 /// Gives a principal an access entry.
 pub(crate) fn entry(region: &Region, cluster: &str, principal: &str, policies: &[&str], groups: &[&str]) {
     let now = region.sandbox.now();

@@ -25,6 +25,7 @@
 //! | `moto.rs` | the kinds against a simulator that is not ours |
 //! | `opening.rs` | `connect: runner-cidr`, killed anywhere |
 //! | `objects.rs` | inside the cluster: other managers, renamed pools, an endpoint that does not answer |
+//! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
@@ -57,6 +58,7 @@ mod moto;
 mod moved;
 mod objects;
 mod opening;
+mod prices;
 mod reads;
 mod signals;
 mod speed;

@@ -48,14 +48,14 @@ fn a_program_that_sets_our_field_is_named_and_a_hand_is_put_back() {
         let client = inside(&world, &loaded).await;
         let limit = |cpu: &str| json!({"spec": {"limits": {"cpu": cpu}}});
         let burst = Place::global("burst");
-        objects::merge(&client, &POOLS, burst, "kubectl-edit", &limit("77")).await.expect("a patch");
+        objects::merge_as(&client, &POOLS, burst, "kubectl-edit", &limit("77")).await.expect("a patch");
         let looked = look(&loaded, &world).await.expect("a look");
         assert_eq!(action(&looked, BURST), "update");
         let done = apply(&loaded, &world).await.expect("an apply");
         assert_eq!(failures(&done.outcome), Vec::<String>::new());
         assert_eq!(action(&look(&loaded, &world).await.expect("a look"), BURST), "keep");
 
-        objects::merge(&client, &POOLS, burst, "argocd-controller", &limit("88")).await.expect("a patch");
+        objects::merge_as(&client, &POOLS, burst, "argocd-controller", &limit("88")).await.expect("a patch");
         let done = apply(&loaded, &world).await.expect("an apply");
         assert!(!done.outcome.complete());
         let failures = failures(&done.outcome);
@@ -76,7 +76,7 @@ fn a_field_that_the_file_says_no_more_goes_and_what_others_added_stays() {
         let client = inside(&world, &loaded).await;
         let burst = Place::global("burst");
         let theirs = json!({"spec": {"limits": {"nodes": "9"}}});
-        objects::merge(&client, &POOLS, burst, "somebody", &theirs).await.expect("a patch");
+        objects::merge_as(&client, &POOLS, burst, "somebody", &theirs).await.expect("a patch");
         assert_eq!(action(&look(&loaded, &world).await.expect("a look"), BURST), "keep");
         loaded.spec.node_pools.get_mut("burst").expect("a pool").limits.remove("memory");
         assert_eq!(action(&look(&loaded, &world).await.expect("a look"), BURST), "update");
@@ -167,7 +167,7 @@ fn an_endpoint_that_does_not_answer_is_planned_from_the_last_apply() {
         let approved = approval(&looked);
         // To be done it must be seen.
         let refused = run::apply(&loaded, &world, &approved, &|_| {}, &Stop::default()).await.expect_err("unseen");
-        assert_eq!((refused.exit, refused.problems[0].code), (Exit::Incomplete, "cluster-unreachable"));
+        assert_eq!((refused.exit, refused.problems[0].code), (Exit::Incomplete, "cluster-silent"));
 
         // Seen, it is no more than was approved.
         set_faults(&region, Vec::new());
@@ -189,7 +189,7 @@ fn without_a_record_what_is_inside_is_unknown_and_the_rest_stands() {
         let rest = looked.plan.steps.iter().filter(|step| step.action != Action::Unknown);
         assert!(rest.clone().count() > 40 && rest.clone().all(|step| step.action == Action::Keep));
         let found: Vec<_> = looked.findings.iter().filter(|finding| finding.stops()).collect();
-        assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["cluster-unreachable"]);
+        assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["cluster-silent"]);
     });
 }
 

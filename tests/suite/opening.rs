@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rem_ci::config::Loaded;
 use rem_ci::config::spec::Connect;
+use rem_ci::engine::Address;
+use rem_ci::model::{Identity, identity};
 use rem_ci::run::{self, Approval, World};
 use rem_ci::sandbox::state::State;
 use serde_json::{Value as Json, json};
@@ -26,20 +28,41 @@ async fn cluster(loaded: &Loaded) -> Region {
     let region = Region::new(5, &loaded.spec.account);
     let world = region.world(loaded);
     let looked = look(loaded, &world).await.expect("a plan");
-    for section in ["cluster", "identity"] {
-        let only = Approval { only: Some(section.to_owned()), ..approval(&looked) };
-        let applied =
-            run::apply(loaded, &world, &only, &|_| {}, &rem_ci::engine::Stop::default()).await.expect("applied");
-        assert!(applied.outcome.complete(), "{:#?}", applied.outcome.reports);
-    }
+    let only = Approval { only: Some("cluster".to_owned()), ..approval(&looked) };
+    let applied = run::apply(loaded, &world, &only, &|_| {}, &rem_ci::engine::Stop::default()).await.expect("applied");
+    assert!(applied.outcome.complete(), "{:#?}", applied.outcome.reports);
+    closer(loaded, &world).await;
     region
 }
 
-/// Public, and from where; as the region has it now.
+/// The role that the schedule closes with, as the model has it.
+async fn closer(loaded: &Loaded, world: &World) {
+    let id = Identity::of(&loaded.spec);
+    let graph = rem_ci::model::build(&loaded.spec);
+    assert!(graph.get(&Address::keyed("identity", "iam-role", "endpoint-closer")).is_some(), "the model wants it");
+    let arn = identity::closer_arn(&id);
+    let name = arn.rsplit('/').next().expect("a name");
+    let trust = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow",
+        "Principal": { "Service": "scheduler.amazonaws.com" }, "Action": "sts:AssumeRole",
+        "Condition": { "StringEquals": { "aws:SourceAccount": loaded.spec.account } } }] });
+    let may = json!({ "Version": "2012-10-17", "Statement": [{ "Effect": "Allow", "Action": "eks:UpdateClusterConfig",
+        "Resource": id.arn("eks", &format!("cluster/{}", loaded.spec.cluster.name)) }] });
+    let iam = &world.cloud.iam;
+    let made = iam.create_role().role_name(name).path(id.iam_path()).assume_role_policy_document(trust.to_string());
+    assert_eq!(made.send().await.expect("a role").role.expect("its role").arn, arn);
+    let put = iam.put_role_policy().role_name(name).policy_name("close-endpoint");
+    put.policy_document(may.to_string()).send().await.expect("its policy");
+    pass(Duration::from_mins(1)).await;
+}
+
+/// Public, and from where; as the region has it now. Whom a closed door would admit is nothing to go by: EKS keeps the last
+/// list.
 fn reach(state: &State, loaded: &Loaded) -> (Json, Json) {
     let region = &state.accounts[&loaded.spec.account].regions[&loaded.spec.region];
     let vpc = &region.eks.body(&loaded.spec.cluster.name).expect("a cluster")["resourcesVpcConfig"];
-    (vpc["endpointPublicAccess"].clone(), vpc["publicAccessCidrs"].clone())
+    let open = vpc["endpointPublicAccess"].clone();
+    let cidrs = if open == true { vpc["publicAccessCidrs"].clone() } else { Json::Null };
+    (open, cidrs)
 }
 
 fn schedules(state: &State, loaded: &Loaded) -> usize {

@@ -31,8 +31,7 @@ use serde_json::Value as Json;
 use crate::common::{Region, apply, approval, look, today, virtual_time};
 use crate::fault::failures;
 
-/// Worlds that name a cluster which is there already, one that belongs to the next owner, and so on, are refused; these are
-/// not, and a second plan after an apply has nothing to do.
+/// So many worlds at least are not refused: applied, they must come to rest.
 const AT_LEAST: usize = 5;
 
 struct Place {
@@ -124,6 +123,9 @@ impl Place {
     }
 }
 
+/// The id in place of the so-manieth of a shape.
+type Anew = fn(usize) -> String;
+
 /// A snapshot as it is written down: kinds that have nothing and what nobody reads left out, in the order of addresses, with
 /// ids that do not depend on the order of calls.
 fn tidy(mut snapshot: Snapshot) -> Json {
@@ -136,7 +138,6 @@ fn tidy(mut snapshot: Snapshot) -> Json {
         }
     }
     let mut text = serde_json::to_string(&snapshot).expect("JSON");
-    type Anew = fn(usize) -> String;
     let ids: [(&str, Anew); 5] = [
         ("-[0-9a-f]{17}\\b", |at| format!("-{at:017x}")),
         ("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", |at| {

@@ -12,7 +12,7 @@ use super::tunnel::Tunnel;
 use crate::cloud::Cloud;
 use crate::cloud::temp::Folder;
 use crate::config::spec::Connect;
-use crate::engine::Failure;
+use crate::engine::{Class, Failure, UNREACHABLE};
 
 /// A way into a cluster.
 #[derive(Clone)]
@@ -72,6 +72,13 @@ impl Access {
         }
         let host = live::host(&target.endpoint);
         let road = match connection.connect {
+            Connect::Ssm if !loopback(&host) && !cloud.programs.permitted() => {
+                let message = format!(
+                    "{host} is reached through a tunnel (connect: ssm), and a plan starts no program to make one"
+                );
+                let call = "kubernetes".to_owned();
+                return Err(Failure { class: Class::Unknown, call, code: UNREACHABLE.to_owned(), message });
+            }
             Connect::Ssm if !loopback(&host) => {
                 let Connection { environment, stack, .. } = connection;
                 Road::Tunnel(Tunnel::over_nodes(cloud, environment, stack, &target.cluster, &host).await?)

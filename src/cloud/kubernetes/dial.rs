@@ -120,7 +120,8 @@ impl Cloud {
     }
 
     async fn way(&self, cluster: &Cluster, name: &str, endpoint: &str) -> Read<Access> {
-        if let Some(opening) = self.opening.as_ref().filter(|_| !loopback(&host(endpoint))) {
+        let closed = self.kubeconfig.is_none() && !loopback(&host(endpoint));
+        if let Some(opening) = self.opening.as_ref().filter(|_| closed) {
             opening.open().await?;
         }
         let bad = |why: String| Failure::fatal("kubernetes", format!("{endpoint}: {why}"));

@@ -148,7 +148,15 @@ const APPLY: &str = "application/apply-patch+yaml";
 ///
 /// # Errors
 /// As [`list`].
-pub async fn merge(client: &kube::Client, api: &Api, place: Place<'_>, manager: &str, patch: &Json) -> Read<Json> {
+pub async fn merge(client: &kube::Client, api: &Api, place: Place<'_>, patch: &Json) -> Read<Json> {
+    merge_as(client, api, place, MANAGER, patch).await
+}
+
+/// The same under the name of another manager.
+///
+/// # Errors
+/// As [`list`].
+pub async fn merge_as(client: &kube::Client, api: &Api, place: Place<'_>, manager: &str, patch: &Json) -> Read<Json> {
     let uri = format!("{}?fieldManager={manager}", api.path(place.namespace, Some(place.name)));
     send(client, &api.call("patch"), Method::PATCH, &uri, Some(patch), "application/merge-patch+json").await
 }

@@ -22,13 +22,14 @@ use crate::cloud::address::Own;
 use crate::cloud::store::Store;
 use crate::cloud::{Clock, Cloud, failed, gone_is_none, partition, run_name};
 use crate::engine::wait::{next_try, pause};
-use crate::engine::{Class, Failure};
+use crate::engine::{Class, Failure, UNREACHABLE};
 
 /// What this needs of IAM, besides what the kinds say.
 pub const ACTIONS: &[&str] = &[
     "eks:DescribeCluster",
     "eks:DescribeUpdate",
     "eks:UpdateClusterConfig",
+    "iam:GetRole",
     "iam:PassRole",
     "scheduler:CreateSchedule",
     "scheduler:DeleteSchedule",
@@ -83,7 +84,7 @@ impl Intent {
     /// What is to be again: what is now, less the address that we let in. Whatever others have changed meanwhile, the cluster's
     /// own kind among them, stays.
     fn closed(&self, now: &Reach) -> Reach {
-        if !now.public || !now.cidrs.contains(&self.address) || self.before.cidrs.contains(&self.address) {
+        if !now.public || !now.cidrs.contains(&self.address) {
             return now.clone();
         }
         let cidrs: Vec<_> = now.cidrs.iter().filter(|cidr| **cidr != self.address).cloned().collect();
@@ -119,7 +120,8 @@ impl Reach {
         Self { public: true, private: self.private, cidrs }
     }
 
-    /// As a request. A public endpoint always says from where.
+    /// As a request. A public endpoint always says from where; a list that was empty stays as it is behind a closed door,
+    /// because to send an empty one is to name the world.
     fn request(&self) -> Option<VpcConfigRequest> {
         let builder = VpcConfigRequest::builder();
         let builder = builder.endpoint_public_access(self.public).endpoint_private_access(self.private);
@@ -151,6 +153,7 @@ pub struct Opening(Arc<Inner>);
 struct Inner {
     eks: aws_sdk_eks::Client,
     scheduler: aws_sdk_scheduler::Client,
+    iam: aws_sdk_iam::Client,
     region: String,
     store: Store,
     clock: Clock,
@@ -185,6 +188,7 @@ impl Opening {
         Self(Arc::new(Inner {
             eks: cloud.eks.clone(),
             scheduler: cloud.scheduler.clone(),
+            iam: cloud.iam.clone(),
             region: cloud.region.clone(),
             store,
             clock,
@@ -274,6 +278,7 @@ impl Inner {
         if before.admits(&address) {
             return Ok(());
         }
+        self.closer().await?;
         let until = self.clock.millis() + i64::try_from(OPEN.as_millis()).unwrap_or_default();
         let intent = Intent {
             format: "rem-ci/opening/v1".to_owned(),
@@ -294,6 +299,18 @@ impl Inner {
             return Err(failure);
         }
         self.update(&before.with(&address), true).await
+    }
+
+    /// The role of the schedule is there. A run that has yet to make it cannot look inside; it can once it has made it.
+    async fn closer(&self) -> Result<(), Failure> {
+        let name = self.ask.role.rsplit('/').next().unwrap_or_default();
+        let call = self.iam.get_role().role_name(name).send().await.map_err(failed("iam:GetRole"));
+        if gone_is_none(call)?.is_some() {
+            return Ok(());
+        }
+        let message = format!("the endpoint is not opened: {name}, which would close it again, is not there yet");
+        let call = "runner-cidr".to_owned();
+        Err(Failure { class: Class::Unknown, call, code: UNREACHABLE.to_owned(), message })
     }
 
     /// Makes the schedule that closes without us.

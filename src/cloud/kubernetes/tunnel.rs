@@ -23,6 +23,10 @@ use crate::engine::{Class, Failure, TAG_ENVIRONMENT, TAG_STACK};
 /// The one document that may be started.
 pub const DOCUMENT: &str = "AWS-StartPortForwardingSessionToRemoteHost";
 
+/// What this needs of IAM: `ssm:StartSession` on instances with the environment's tag and on [`DOCUMENT`] alone, with
+/// `ssm:SessionDocumentAccessCheck`, so that no document is no shell.
+pub const ACTIONS: &[&str] = &["ec2:DescribeInstances", "ssm:StartSession", "ssm:TerminateSession"];
+
 /// The longest from StartSession to a port that answers.
 pub(super) const OPENING: Duration = Duration::from_secs(20);
 

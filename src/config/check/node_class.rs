@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::identity::{suggest, tags};
-use super::{Check, addons, shapes};
+use super::{Check, addons, node_pool, shapes};
 use crate::config::codes::code;
 use crate::config::decode::nearest;
 use crate::config::spec::NodeClass;
@@ -51,6 +51,8 @@ const EBS: &[&str] = &[
     "volumeSize",
     "volumeType",
 ];
+
+const VOLUME_TYPES: &[&str] = &["gp2", "gp3", "io1", "io2", "sc1", "st1", "standard"];
 
 /// Longest user data, bytes (EC2 user guide, "Run commands on your Linux instance at launch").
 const USER_DATA: usize = 16 * 1024;
@@ -127,6 +129,9 @@ fn alias<'a>(check: &mut Check<'_>, path: &str, text: &'a str, ours: bool) -> Op
         };
         check.error(path, code::AMI_ALIAS, format!("`{version}` is not a version of {family}"), help);
     }
+    if family == "windows2025" {
+        node_pool::since(check, path, 9, "`windows2025`");
+    }
     let minor = shapes::numbers::<2>(&check.spec.cluster.version).map_or(0, |[_, minor]| minor);
     if family == "al2" && minor > 32 {
         let help = "AWS published AL2 for EKS up to Kubernetes 1.32; use al2023";
@@ -184,6 +189,16 @@ fn image(check: &mut Check<'_>, path: &str, class: &NodeClass) {
                     format!("`{alone}` goes with nothing else"),
                     "make it a term of its own",
                 );
+            }
+        }
+        if has("ssmParameter") {
+            node_pool::since(check, &format!("{at}.ssmParameter"), 4, "`ssmParameter`");
+        }
+        if let Some(tags) = term.get("tags").and_then(Value::as_object) {
+            let empty = tags.iter().any(|(key, value)| key.is_empty() || value.as_str().is_none_or(str::is_empty));
+            if empty || tags.len() > 20 {
+                let help = "up to 20, each with a key and a value; `*` fits any value";
+                check.error(&format!("{at}.tags"), code::AMI_TERMS, "not tags to select by", help);
             }
         }
         if let Some(text) = term.get("alias").and_then(Value::as_str) {
@@ -246,6 +261,7 @@ fn volumes(check: &mut Check<'_>, path: &str, class: &NodeClass) {
             continue;
         };
         known(check, &format!("{at}.ebs"), ebs, EBS);
+        self::ebs(check, &format!("{at}.ebs"), ebs);
         let snapshot = ebs.contains_key("snapshotID");
         if !snapshot && !ebs.contains_key("volumeSize") {
             check.error(&at, code::VOLUME, "neither `volumeSize` nor `snapshotID`", "add `volumeSize: 50Gi`");
@@ -259,6 +275,44 @@ fn volumes(check: &mut Check<'_>, path: &str, class: &NodeClass) {
                 "the volume is not encrypted",
                 "add `encrypted: true`; it costs nothing",
             );
+        }
+    }
+}
+
+/// What the schema says of a volume's values.
+fn ebs(check: &mut Check<'_>, path: &str, ebs: &Map<String, Value>) {
+    if let Some(size) = ebs.get("volumeSize") {
+        let text = size.as_str().unwrap_or_default();
+        // Largest in each unit: a byte under 64 TB (EC2 user guide, "Amazon EBS volume types").
+        let units = [("Gi", 59_000), ("G", 64_000), ("Ti", 58), ("T", 64)];
+        let fits = units.iter().any(|(unit, most)| {
+            let number = text.strip_suffix(unit).filter(|digits| !digits.starts_with('0'));
+            number.is_some_and(|digits| digits.parse::<u32>().is_ok_and(|number| (1..=*most).contains(&number)))
+        });
+        if !fits {
+            let help = "a whole number with Gi, G, Ti or T, in quotes: \"50Gi\"";
+            check.error(&format!("{path}.volumeSize"), code::VOLUME, format!("`{text}` is not a size"), help);
+        }
+    }
+    if let Some(kind) = ebs.get("volumeType") {
+        let (text, at) = (kind.as_str().unwrap_or_default(), format!("{path}.volumeType"));
+        if !VOLUME_TYPES.contains(&text) {
+            check.error(&at, code::VOLUME, format!("`{text}` is not a volume type"), suggest(text, VOLUME_TYPES));
+        }
+    }
+    if let Some(rate) = ebs.get("volumeInitializationRate") {
+        let at = format!("{path}.volumeInitializationRate");
+        node_pool::since(check, &at, 4, "`volumeInitializationRate`");
+        if !ebs.contains_key("snapshotID") {
+            check.error(
+                &at,
+                code::VOLUME,
+                "a rate without a snapshot",
+                "an empty volume has nothing to be filled with",
+            );
+        }
+        if !rate.as_i64().is_some_and(|rate| (100..=300).contains(&rate)) {
+            check.error(&at, code::VOLUME, format!("{rate} MiB/s"), "100 to 300");
         }
     }
 }

@@ -152,7 +152,7 @@ fn disruption(check: &mut Check<'_>, path: &str, pool: &NodePool) {
 }
 
 /// An error if the chart is older than the minor that brought something.
-fn since(check: &mut Check<'_>, path: &str, minor: u32, what: &str) {
+pub(super) fn since(check: &mut Check<'_>, path: &str, minor: u32, what: &str) {
     let version = versions::karpenter_numbers(&check.spec.karpenter.version);
     if let Some([1, have, _]) = version
         && have < minor

@@ -1,7 +1,7 @@
 //! What a NodePool's nodes may be.
 
 use super::identity::suggest;
-use super::{Check, shapes};
+use super::{Check, node_pool, shapes};
 use crate::config::codes::code;
 use crate::config::decode::nearest;
 use crate::config::spec::NodePool;
@@ -118,6 +118,9 @@ pub(super) fn check(check: &mut Check<'_>, path: &str, pool: &NodePool) {
                 }
             }
             "Gt" | "Lt" | "Gte" | "Lte" => {
+                if let operator @ ("Gte" | "Lte") = requirement.operator.as_str() {
+                    node_pool::since(check, &format!("{at}.operator"), 9, &format!("`{operator}`"));
+                }
                 let number =
                     |text: &String| !text.is_empty() && text.len() <= 9 && text.bytes().all(|c| c.is_ascii_digit());
                 if values.len() != 1 || !values.iter().all(number) {

@@ -17,7 +17,7 @@
 mod ceiling;
 mod demand;
 mod exact;
-mod facts;
+pub(super) mod facts;
 mod fill;
 mod ground;
 mod improve;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rust_decimal::Decimal;
 
 use super::demand::Demand;
-use super::facts::{self, Type};
+use super::facts::Type;
 use super::ground::{Ground, micro};
 use super::puzzle::{Kind, Node, Offer, Offers, Puzzle, fits};
 use super::{exact, solve};
@@ -93,11 +93,11 @@ pub fn price(spec: &Spec, rates: &Rates) -> Pools {
         all.pools = spec.node_pools.keys().map(none).collect();
         return all;
     };
-    let types = facts::types(book);
+    let types = book.types();
     let mut grounds = Vec::new();
     let mut refused = BTreeMap::new();
     for name in spec.node_pools.keys() {
-        match Ground::of(spec, name, &types, &demands, rates) {
+        match Ground::of(spec, name, types, &demands, rates) {
             Ok(ground) => grounds.push(ground),
             Err(why) => {
                 refused.insert(name.clone(), why);

@@ -187,6 +187,15 @@ impl Resource for AccessEntry {
     }
 }
 
+/// The principal of an entry, if it makes an administrator of the whole cluster.
+#[must_use]
+pub fn administrator(want: &Fields) -> Option<&str> {
+    let Some(Value::Map(policies)) = want.get("policies") else { return None };
+    let all = |scope: &Value| scope.get("type").and_then(Value::as_text) == Some("cluster");
+    let admin = policies.iter().any(|(arn, scope)| arn.ends_with("/AmazonEKSClusterAdminPolicy") && all(scope));
+    want.get("principal").and_then(Value::as_text).filter(|_| admin)
+}
+
 /// Whether a create found an entry there already. EKS says "already in use" of it, which is not the passing kind of in use:
 /// there is no other reason for that code here.
 fn is_taken(failure: &Failure) -> bool {

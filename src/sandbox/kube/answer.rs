@@ -12,7 +12,7 @@ use super::status::Failure;
 use super::store::Store;
 use super::types::Kind;
 use super::watch::Watch;
-use super::{controllers, crd, discovery, namespaces, openapi, proto, read, review, subresource, table, write};
+use super::{controllers, crd, discovery, openapi, proto, read, review, subresource, table, write};
 use crate::sandbox::region::{self, Here};
 use crate::sandbox::state::{Action, Millis, State};
 
@@ -254,8 +254,13 @@ fn written(code: u16, media: &str, body: Bytes) -> Response<Bytes> {
 /// Lets time pass in a region.
 pub(super) fn settle(here: &mut Here<'_>) {
     region::settle(here);
-    controllers::settle(here);
-    namespaces::settle(here);
+    let mut changed = false;
+    for cluster in here.region.kube.clusters.values_mut() {
+        changed |= crd::settle(&mut cluster.store, here.now);
+    }
+    if changed {
+        controllers::settle(here);
+    }
 }
 
 /// The same in all regions of an account: a path names no region, so the cluster is found after it.

@@ -85,6 +85,28 @@ pub fn schema(store: &Store, kind: &Kind) -> Option<Json> {
     version(store, kind)?.pointer("/schema/openAPIV3Schema").cloned()
 }
 
+/// Ends the objects of definitions that are to go, and then the definitions. Says whether anything was done.
+pub fn settle(store: &mut Store, now: Millis) -> bool {
+    let before = store.version();
+    let leaving = store.list(RESOURCE).filter(|one| !text(one, "/metadata/deletionTimestamp").is_empty());
+    let leaving: Vec<String> = leaving.map(|one| text(one, "/metadata/name").to_owned()).collect();
+    for name in leaving {
+        // A definition is called as its objects' resource.
+        let keys: Vec<Key> = store.list(&name).map(Key::of).collect();
+        for key in keys {
+            store.delete(now, &name, &key, 0).ok();
+        }
+        if store.list(&name).next().is_none() {
+            store.change(RESOURCE, &Key::global(name), |one| {
+                if let Some(finalizers) = one["metadata"]["finalizers"].as_array_mut() {
+                    finalizers.retain(|held| held != FINALIZER);
+                }
+            });
+        }
+    }
+    store.version() != before
+}
+
 /// What is wrong with a definition.
 #[must_use]
 pub fn causes(definition: &Json) -> Vec<Cause> {

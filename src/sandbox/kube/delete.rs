@@ -3,9 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use super::answer::Ask;
+use super::crd;
 use super::status::Failure;
 use super::store::{Key, Store, text};
-use super::{crd, namespaces};
 
 /// `DeleteOptions`, from the body or the query.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub(super) fn one(
         "Foreground" => Some("foregroundDeletion"),
         "Orphan" => Some("orphan"),
         // A namespace stays until everything in it is gone.
-        _ if resource == "namespaces" => Some(namespaces::FINALIZER),
+        _ if resource == "namespaces" => Some("kubernetes"),
         _ if resource == crd::RESOURCE => Some(crd::FINALIZER),
         _ => None,
     };

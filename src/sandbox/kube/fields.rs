@@ -77,9 +77,9 @@ pub fn shown(path: &[String]) -> String {
             ("k:", keys) => {
                 let keys: BTreeMap<String, Json> = serde_json::from_str(keys).unwrap_or_default();
                 let pairs: Vec<String> = keys.iter().map(|(key, value)| format!("{key}={value}")).collect();
-                text.push_str(&format!("[{}]", pairs.join(",")));
+                text.extend(["[", &pairs.join(","), "]"]);
             }
-            ("v:", value) => text.push_str(&format!("[={value}]")),
+            ("v:", value) => text.extend(["[=", value, "]"]),
             (_, field) => {
                 text.push('.');
                 text.push_str(field);

@@ -17,7 +17,7 @@
 //! | `auth.rs`, `rbac.rs`, `review.rs` | who calls, what they may do |
 //! | `subresource.rs`, `eviction.rs` | scale, log, eviction, binding |
 //! | `discovery.rs`, `openapi.rs` | what the API says of itself |
-//! | `bootstrap.rs`, `namespaces.rs` | what is in a cluster from its first moment on; namespaces that go |
+//! | `bootstrap.rs` | what is in a cluster from its first moment on |
 //! | `controllers/` | what lives in a cluster beside its API |
 //! | `chart/` | the stand-in for Karpenter's chart |
 
@@ -35,7 +35,6 @@ pub mod discovery;
 pub mod door;
 pub mod eviction;
 pub mod fields;
-pub mod namespaces;
 mod openapi;
 pub mod owned;
 pub mod page;

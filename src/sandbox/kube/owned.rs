@@ -97,7 +97,14 @@ pub fn updated(old: Option<&Json>, new: &mut Json, writer: &Writer<'_>, shape: S
     let reset = new.pointer("/metadata/managedFields").and_then(Json::as_array);
     let reset =
         reset.is_some_and(|list| list.iter().all(|entry| entry.as_object().is_none_or(serde_json::Map::is_empty)));
-    let mut all = if reset && old.is_some() { Vec::new() } else { old.map(entries).unwrap_or_default() };
+    // Who writes may also say who owns what, as kubectl does when it goes over to server-side apply.
+    let said = entries(new);
+    let mut all = match old {
+        Some(_) if reset => Vec::new(),
+        Some(old) if said.is_empty() => entries(old),
+        Some(_) => said,
+        None => Vec::new(),
+    };
     let nothing = json!({});
     let (touched, gone) = changed(old.unwrap_or(&nothing), new, shape);
     if touched.is_empty() && gone.is_empty() {

@@ -171,7 +171,7 @@ impl Store {
         metadata.insert("creationTimestamp".to_owned(), json!(time(now)));
         metadata.insert("generation".to_owned(), json!(1));
         metadata.remove("deletionTimestamp");
-        self.put(resource, &key, What::Added, object)
+        Ok(self.put(resource, &key, What::Added, object))
     }
 
     /// Stores another state of an object. Nothing happens when it is equal; `metadata.generation` grows when anything but
@@ -205,7 +205,7 @@ impl Store {
         if leaving && !has_finalizers(&object) && grace(&object) == 0 {
             return Ok(self.drop_object(resource, &key, object));
         }
-        self.put(resource, &key, What::Modified, object)
+        Ok(self.put(resource, &key, What::Modified, object))
     }
 
     /// Changes an object in place, as a controller does. Gives nothing when it is not there.
@@ -235,7 +235,7 @@ impl Store {
         if Some(&object) == self.get(resource, key) {
             return Ok(object);
         }
-        self.put(resource, key, What::Modified, object)
+        Ok(self.put(resource, key, What::Modified, object))
     }
 
     /// Ends an object at once, whatever it waits for: a kubelet that has stopped a pod, a control plane that is gone.
@@ -286,13 +286,13 @@ impl Store {
         only
     }
 
-    fn put(&mut self, resource: &str, key: &Key, what: What, mut object: Json) -> Result<Json, Refused> {
+    fn put(&mut self, resource: &str, key: &Key, what: What, mut object: Json) -> Json {
         self.version += 1;
         metadata(&mut object).insert("resourceVersion".to_owned(), json!(self.version.to_string()));
         let place = self.objects.entry(resource.to_owned()).or_default();
         let before = place.insert(key.joined(), object.clone());
         self.tell(resource, what, object.clone(), before);
-        Ok(object)
+        object
     }
 
     fn drop_object(&mut self, resource: &str, key: &Key, mut object: Json) -> Json {

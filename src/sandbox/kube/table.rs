@@ -25,12 +25,11 @@ pub(super) fn render(store: &Store, ask: &Ask<'_>, reply: Reply) -> Reply {
         return Reply::Json(code, json);
     }
     let whole = ask.query.text("includeObject") == "Object";
-    let table = match json["items"].as_array() {
-        Some(items) => of(store, &ask.kind, items, &json["metadata"], ask.now, whole),
-        None => {
-            let metadata = json!({ "resourceVersion": json["metadata"]["resourceVersion"] });
-            of(store, &ask.kind, std::slice::from_ref(&json), &metadata, ask.now, whole)
-        }
+    let table = if let Some(items) = json["items"].as_array() {
+        of(store, &ask.kind, items, &json["metadata"], ask.now, whole)
+    } else {
+        let metadata = json!({ "resourceVersion": json["metadata"]["resourceVersion"] });
+        of(store, &ask.kind, std::slice::from_ref(&json), &metadata, ask.now, whole)
     };
     Reply::Json(code, table)
 }

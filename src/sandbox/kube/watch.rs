@@ -114,16 +114,13 @@ impl Watch {
                 return News { over: true, ..News::default() };
             };
             let mut events = std::mem::take(&mut self.told);
-            match cluster.store.since(&self.resource, self.version) {
-                Some(changes) => {
-                    events.extend(changes.into_iter().filter_map(|change| self.seen(&cluster.store, change, now)));
-                    self.version = cluster.store.version();
-                }
-                None => {
-                    let why = format!("too old resource version: {} ({})", self.version, cluster.store.version());
-                    events.push(json!({ "type": "ERROR", "object": Failure::expired(&why).status() }));
-                    self.over = true;
-                }
+            if let Some(changes) = cluster.store.since(&self.resource, self.version) {
+                events.extend(changes.into_iter().filter_map(|change| self.seen(&cluster.store, change, now)));
+                self.version = cluster.store.version();
+            } else {
+                let why = format!("too old resource version: {} ({})", self.version, cluster.store.version());
+                events.push(json!({ "type": "ERROR", "object": Failure::expired(&why).status() }));
+                self.over = true;
             }
             if self.bookmarks && now - self.marked >= BOOKMARK_MS && !self.over {
                 self.marked = now;

@@ -121,7 +121,7 @@ fn report(rows: Vec<Row>, cost: Bill) -> PlanReport {
         findings: Vec::new(),
         strays: Vec::new(),
         cost,
-        reads: Reads { calls: 87, rounds: 4, elapsed_ms: 312 },
+        reads: Reads { calls: 87, rounds: 4, elapsed_ms: 312, kubernetes_calls: 12 },
         estimate: Estimate { seconds, critical_path: vec![at("network/vpc"), at("cluster/cluster")] },
     }
 }

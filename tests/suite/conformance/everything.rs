@@ -59,6 +59,14 @@ pub(super) fn loaded() -> Loaded {
     cluster.access = BTreeMap::from([
         ("sre".to_owned(), access("sre", "AmazonEKSViewPolicy", &["default", "web"], &["viewers"])),
         ("dev".to_owned(), access("dev", "AmazonEKSEditPolicy", &[], &[])),
+        // Whoever runs these tests is none of the file's roles.
+        (
+            "tests".to_owned(),
+            Access {
+                principal: "arn:aws:iam::123456789012:user/sandbox".to_owned(),
+                ..access("tests", "AmazonEKSClusterAdminPolicy", &[], &[])
+            },
+        ),
     ]);
     spec.roles.plan = Some(arn("plan"));
     spec.roles.apply = Some(arn("apply"));

@@ -22,7 +22,7 @@ const NODE_CLASSES: Api = api("karpenter.k8s.aws", "EC2NodeClass", "ec2nodeclass
 /// `kubectl edit`.
 async fn patch(h: &Hand<'_>, api: &Api, place: Place<'_>, patch: Json) {
     let client = h.cloud.kube(CLUSTER).await.expect("a way in").expect("a cluster");
-    objects::merge(&client, api, place, "kubectl-edit", &patch).await.expect("a patch");
+    objects::merge_as(&client, api, place, "kubectl-edit", &patch).await.expect("a patch");
 }
 
 /// An object in the store, by its resource and its place there.

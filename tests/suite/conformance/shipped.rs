@@ -196,6 +196,12 @@ fn pass(name: &'static str, which: Pass) {
     });
 }
 
+fn replaced(name: &'static str) {
+    for which in [Pass::Leaf, Pass::Nodes, Pass::Subnet, Pass::Cluster, Pass::Vpc] {
+        pass(name, which);
+    }
+}
+
 #[test]
 fn dev_changed_back_in_place() {
     pass("dev", Pass::InPlace);
@@ -213,19 +219,17 @@ fn prod_changed_back_in_place() {
 
 #[test]
 fn dev_replaced() {
-    [Pass::Leaf, Pass::Nodes, Pass::Subnet, Pass::Cluster, Pass::Vpc].into_iter().for_each(|which| pass("dev", which));
+    replaced("dev");
 }
 
 #[test]
 fn staging_replaced() {
-    [Pass::Leaf, Pass::Nodes, Pass::Subnet, Pass::Cluster, Pass::Vpc]
-        .into_iter()
-        .for_each(|which| pass("staging", which));
+    replaced("staging");
 }
 
 #[test]
 fn prod_replaced() {
-    [Pass::Leaf, Pass::Nodes, Pass::Subnet, Pass::Cluster, Pass::Vpc].into_iter().for_each(|which| pass("prod", which));
+    replaced("prod");
 }
 
 /// What nothing can change is refused, acknowledged or not; what is found by a field is not found without it.

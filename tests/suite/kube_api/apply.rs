@@ -176,3 +176,28 @@ fn a_dry_run_answers_and_keeps_nothing() {
         widgets.get("one").await.expect("still there");
     });
 }
+
+/// As kubectl goes over from client-side to server-side apply: a JSON patch says who owns what from now on.
+#[test]
+fn who_writes_may_say_who_owns_what() {
+    virtual_time(async {
+        let region = region();
+        define(&region).await;
+        let widgets = widgets(&region);
+        let post =
+            kube::api::PostParams { field_manager: Some("kubectl-client-side-apply".into()), ..Default::default() };
+        let made = widgets.create(&post, &object(widget(json!({ "size": 1 })))).await.expect("made");
+        let mut entries = serde_json::to_value(made.metadata.managed_fields).expect("JSON");
+        entries[0]["manager"] = json!("kubectl");
+        entries[0]["operation"] = json!("Apply");
+        let patch =
+            serde_json::from_value(json!([{ "op": "replace", "path": "/metadata/managedFields", "value": entries }]));
+        let patch: Patch<Json> = Patch::Json(patch.expect("a patch"));
+        let after = widgets.patch("one", &PatchParams::default(), &patch).await.expect("patched");
+        assert_eq!(owners(&after, "/f:spec/f:size"), ["kubectl"]);
+        apply(&widgets, "kubectl", false, json!({ "size": 2 })).await.expect("nobody is in the way");
+        let none = json!({ "metadata": { "managedFields": [{}] } });
+        let after = widgets.patch("one", &PatchParams::default(), &Patch::Merge(none)).await.expect("patched");
+        assert!(after.metadata.managed_fields.is_none());
+    });
+}

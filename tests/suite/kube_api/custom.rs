@@ -20,7 +20,7 @@ fn a_definition_is_established_and_its_kind_served_until_it_goes() {
         let client = client(&region);
         let served = client.list_api_group_resources("test.example/v1").await.expect("resources");
         let names: Vec<&str> = served.resources.iter().map(|one| one.name.as_str()).collect();
-        assert_eq!(names, ["widgets", "widgets/status", "widgets/scale"]);
+        assert_eq!(names, ["widgets", "widgets/scale", "widgets/status"]);
         let widgets = api(&client, "test.example/v1", "Widget", "widgets", "");
         widgets.create(&PostParams::default(), &widget("one", json!({ "size": 1 }))).await.expect("made");
         let definitions =

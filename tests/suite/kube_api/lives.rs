@@ -8,7 +8,7 @@ use kube::api::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{api, ask, client, object, put, refusal, region};
+use super::{api, ask, client, object, put, refusal, region, still};
 use crate::common::virtual_time;
 
 fn config(name: &str, finalizers: &[&str]) -> DynamicObject {
@@ -19,6 +19,7 @@ fn config(name: &str, finalizers: &[&str]) -> DynamicObject {
 fn a_finalizer_holds_an_object_until_it_is_taken_off() {
     virtual_time(async {
         let region = region();
+        still(&region);
         let maps = api(&client(&region), "v1", "ConfigMap", "configmaps", "default");
         maps.create(&PostParams::default(), &config("one", &["test.example/hold"])).await.expect("made");
         let held = maps.delete("one", &DeleteParams::default()).await.expect("asked").left().expect("the object");
@@ -64,6 +65,7 @@ fn a_namespace_is_emptied_and_takes_nothing_new() {
 fn a_budget_refuses_an_eviction_by_its_name() {
     virtual_time(async {
         let region = region();
+        still(&region);
         let client = client(&region);
         let labels = json!({ "app": "db" });
         put(

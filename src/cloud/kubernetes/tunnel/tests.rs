@@ -178,6 +178,26 @@ async fn the_plugin_gets_the_session_and_nothing_else_of_ours() {
 }
 
 #[tokio::test]
+async fn only_nodes_of_the_systems_own_group_are_gone_over() {
+    let (sandbox, cloud, _) = region();
+    let none = Tunnel::over_nodes(&cloud, "prod", "0123456789abcdef", "rem-prod", HOST).await.expect_err("no tags");
+    assert_eq!(none.class, Class::Passing);
+    let tags =
+        |pairs: &[(&str, &str)]| pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let own = [(TAG_ENVIRONMENT, "prod"), (TAG_STACK, "0123456789abcdef"), ("eks:cluster-name", "rem-prod")];
+    let karpenters: Vec<_> = own.into_iter().chain([("karpenter.sh/nodepool", "burst")]).collect();
+    let systems: Vec<_> = own.into_iter().chain([("eks:nodegroup-name", "system")]).collect();
+    for (pairs, found) in [(karpenters, false), (systems, true)] {
+        sandbox.with(|state| {
+            let region = state.accounts.get_mut("123456789012").and_then(|one| one.regions.get_mut("us-east-1"));
+            region.expect("a region").ec2.tags.insert(NODE.to_owned(), tags(&pairs));
+        });
+        let tunnel = Tunnel::over_nodes(&cloud, "prod", "0123456789abcdef", "rem-prod", HOST).await;
+        assert_eq!(tunnel.ok().map(|tunnel| tunnel.instance()), found.then(|| NODE.to_owned()), "{pairs:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_missing_is_said() {
     let (sandbox, cloud, _) = region();
     let folder = Folder::new().expect("a folder");

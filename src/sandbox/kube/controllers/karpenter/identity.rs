@@ -29,7 +29,7 @@ pub(super) fn role(inside: &Inside<'_, '_>, pod: &Json) -> Result<String, String
             .map(|()| annotated.to_owned());
     }
     if let Some(role) = associated(inside, space, account) {
-        return pod_identity(inside, &role, space, account).map(|()| role);
+        return pod_identity(inside, &role, (space, account)).map(|()| role);
     }
     of_node(inside, pod).ok_or_else(|| {
         "get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, canceled, context deadline exceeded".to_owned()
@@ -72,8 +72,7 @@ fn associated(inside: &Inside<'_, '_>, namespace: &str, account: &str) -> Option
     Some(text(&found.body, "/roleArn").to_owned())
 }
 
-/// The service tags its sessions with whose they are (EKS user guide, "Grant Pods access to AWS resources based on tags").
-fn pod_identity(inside: &Inside<'_, '_>, role: &str, namespace: &str, account: &str) -> Result<(), String> {
+fn pod_identity(inside: &Inside<'_, '_>, role: &str, (space, account): (&str, &str)) -> Result<(), String> {
     let agent = inside.eks().is_some_and(|cluster| {
         cluster
             .addons
@@ -84,12 +83,14 @@ fn pod_identity(inside: &Inside<'_, '_>, role: &str, namespace: &str, account: &
         return Err("get identity: get credentials: failed to refresh cached credentials, failed to load credentials, : request send failed, Get \"http://169.254.170.23/v1/credentials\": dial tcp 169.254.170.23:80: connect: connection refused".to_owned());
     }
     let here = &*inside.here;
+    let cluster = here.arn("eks", &format!("cluster/{}", inside.name));
+    // The session's tags: EKS user guide, "Grant Pods access to AWS resources based on tags".
     let context = BTreeMap::from([
         ("aws:sourceaccount".to_owned(), vec![here.account.to_owned()]),
-        ("aws:sourcearn".to_owned(), vec![here.arn("eks", &format!("cluster/{}", inside.name))]),
-        ("aws:requesttag/eks-cluster-arn".to_owned(), vec![here.arn("eks", &format!("cluster/{}", inside.name))]),
+        ("aws:sourcearn".to_owned(), vec![cluster.clone()]),
+        ("aws:requesttag/eks-cluster-arn".to_owned(), vec![cluster]),
         ("aws:requesttag/eks-cluster-name".to_owned(), vec![inside.name.clone()]),
-        ("aws:requesttag/kubernetes-namespace".to_owned(), vec![namespace.to_owned()]),
+        ("aws:requesttag/kubernetes-namespace".to_owned(), vec![space.to_owned()]),
         ("aws:requesttag/kubernetes-service-account".to_owned(), vec![account.to_owned()]),
     ]);
     let trusted =

@@ -1,0 +1,182 @@
+//! `rem-ci prices`, the real binary, against price lists at the wire: the bulk format and GetProducts, whole, torn and absurd.
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use crate::cli::{Place, document, run};
+
+/// Twenty-five types, some with another price than us-east-1 has.
+fn products(factor: u32) -> BTreeMap<String, serde_json::Value> {
+    let book = rem_ci::cost::Book::embedded("us-east-1").expect("a book");
+    let of = |(name, price): (&str, &rem_ci::cost::InstancePrice)| {
+        let usd = price.usd_per_hour * rust_decimal::Decimal::from(factor);
+        let product = serde_json::json!({
+            "sku": name, "productFamily": "Compute Instance",
+            "attributes": {"instanceType": name, "vcpu": "2", "memory": "8 GiB", "operatingSystem": "Linux", "tenancy": "Shared", "preInstalledSw": "NA",
+                           "capacitystatus": "Used", "regionCode": "eu-west-1", "marketoption": "OnDemand", "physicalProcessor": "x"},
+        });
+        let term = serde_json::json!({"x.y": {"priceDimensions": {"z": {"unit": "Hrs", "pricePerUnit": {"USD": usd.to_string()}}}}});
+        (name.to_owned(), serde_json::json!({"product": product, "term": term}))
+    };
+    book.instances()
+        .filter(|(name, _)| name.starts_with("m7i.") || name.starts_with("m6i") || name.starts_with("c7i."))
+        .map(of)
+        .collect()
+}
+
+fn bulk(factor: u32) -> String {
+    let all = products(factor);
+    let part = |key: &str| -> serde_json::Map<String, serde_json::Value> {
+        all.iter().map(|(name, both)| (name.clone(), both[key].clone())).collect()
+    };
+    let mut sold = part("product");
+    let mut windows = sold["m7i.large"].clone();
+    windows["attributes"]["operatingSystem"] = "Windows".into();
+    sold.insert("windows".to_owned(), windows);
+    serde_json::json!({
+        "formatVersion": "v1.0", "offerCode": "AmazonEC2", "version": "20261120", "publicationDate": "2026-11-20T10:00:00Z",
+        "products": sold, "terms": {"OnDemand": part("term"), "Reserved": {"a": {}}},
+    })
+    .to_string()
+}
+
+/// Serves whatever `answer` makes of a request's head and body, until the process ends.
+fn serve(answer: impl Fn(&str, &str) -> (String, Option<usize>) + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut read = Vec::new();
+            let mut chunk = [0; 4096];
+            let (head, body) = loop {
+                let Ok(count) = stream.read(&mut chunk) else { break (String::new(), String::new()) };
+                read.extend_from_slice(&chunk[..count]);
+                let text = String::from_utf8_lossy(&read).into_owned();
+                let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+                let length = head
+                    .to_lowercase()
+                    .lines()
+                    .find_map(|line| line.strip_prefix("content-length: ")?.parse::<usize>().ok());
+                if count == 0 || body.len() >= length.unwrap_or(0) {
+                    break (head.to_owned(), body.to_owned());
+                }
+            };
+            let (text, cut) = answer(&head, &body);
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                text.len()
+            );
+            let _ = stream.write_all(head.as_bytes());
+            let _ = stream.write_all(&text.as_bytes()[..cut.unwrap_or(text.len())]);
+        }
+    });
+    format!("http://{address}")
+}
+
+fn tables(place: &Place) -> Vec<String> {
+    let Ok(folder) = std::fs::read_dir(place.path().join("prices")) else { return Vec::new() };
+    let mut names: Vec<String> =
+        folder.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_bulk_file_becomes_a_table_that_prices_a_new_region() {
+    let place = Place::new();
+    let server = serve(|head, _| {
+        assert!(head.starts_with("GET /offers/v1.0/aws/AmazonEC2/current/eu-west-1/index.json "), "{head}");
+        (bulk(2), None)
+    });
+    let refresh = place.ends(0, &["prices", "refresh", "eu-west-1", "--from", &server]);
+    assert!(
+        refresh.out.contains("eu-west-1: ") && refresh.out.contains(" of 2026-11-20: 0 prices changed"),
+        "{}",
+        refresh.out
+    );
+    assert_eq!(tables(&place), ["ec2-eu-west-1.json"]);
+    let shown = document(&place.ends(0, &["prices", "show", "eu-west-1", "ap-south-1", "--format", "json"]));
+    assert_eq!(
+        (&shown["regions"][0]["date"], &shown["regions"][1]["date"]),
+        (&"2026-11-20".into(), &serde_json::Value::Null)
+    );
+    let dev = place.read("environments/dev.yaml").replace("region: us-east-1", "region: eu-west-1");
+    let dev = format!("{dev}\nsystemNodes: {{instanceType: m7i.large, count: 2}}\n");
+    place.write("environments/dev.yaml", dev);
+    let json = document(&place.ends(0, &["cost", "dev", "--offline", "--format", "json"]));
+    let lines = json["environments"][0]["cost"]["lines"].as_array().expect("lines").clone();
+    let system = lines.iter().find(|line| line["component"] == "system nodes").expect("a line");
+    assert_eq!(system["unit_price"], "0.2016", "twice 0.1008");
+}
+
+#[test]
+fn the_api_gives_the_same_page_by_page() {
+    let place = Place::new();
+    let server = serve(|head, body| {
+        assert!(head.to_lowercase().contains("x-amz-target: awspricelistservice.getproducts"), "{head}");
+        let all = products(1);
+        let list: Vec<String> = all
+            .values()
+            .map(|both| {
+                let sku = both["product"]["sku"].as_str().expect("a sku").to_owned();
+                let terms: serde_json::Value = serde_json::json!({"OnDemand": both["term"]});
+                let _ = sku;
+                serde_json::json!({"product": both["product"], "terms": terms}).to_string()
+            })
+            .collect();
+        let (first, rest) = list.split_at(10);
+        let page = match (body.contains("bare metal"), body.contains("NextToken")) {
+            (true, _) => serde_json::json!({"FormatVersion": "aws_v1", "PriceList": []}),
+            (_, false) => serde_json::json!({"FormatVersion": "aws_v1", "PriceList": first, "NextToken": "2"}),
+            _ => serde_json::json!({"FormatVersion": "aws_v1", "PriceList": rest}),
+        };
+        (page.to_string(), None)
+    });
+    let mut command = place.command(&["prices", "refresh", "eu-west-1", "--api"]);
+    command.env("AWS_ENDPOINT_URL_PRICING", &server).env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "x");
+    let refresh = run(&mut command);
+    assert_eq!(refresh.code, 0, "{}", refresh.err);
+    let table: serde_json::Value = serde_json::from_str(&place.read("prices/ec2-eu-west-1.json")).expect("JSON");
+    assert_eq!(table["instance_types"].as_object().expect("types").len(), products(1).len());
+    assert_eq!(table["instance_types"]["m7i.large"][0], "0.1008");
+}
+
+#[test]
+fn what_is_torn_or_absurd_changes_nothing() {
+    let place = Place::new();
+    place.ends(0, &["prices", "refresh", "eu-west-1", "--from", &serve(|_, _| (bulk(1), None))]);
+    let before = place.read("prices/ec2-eu-west-1.json");
+    let cut = serve(|_, _| {
+        let text = bulk(1);
+        let half = text.len() / 2;
+        (text, Some(half))
+    });
+    let torn = serve(|_, _| {
+        let text = bulk(1);
+        (text[..text.len() / 2].to_owned(), None)
+    });
+    let empty = serve(|_, _| (bulk(1).replace("eu-west-1", "eu-west-2"), None));
+    let free = serve(|_, _| (bulk(0), None));
+    for server in [&cut, &torn, &empty, &free, &"http://127.0.0.1:1".to_owned()] {
+        let run = place.ends(1, &["prices", "refresh", "eu-west-1", "--from", server]);
+        assert!(run.err.contains("price-list"), "{}", run.err);
+    }
+    // The second of two is torn: the first is not written either.
+    let mixed = serve(|head, _| if head.contains("eu-west-1") { (bulk(2), None) } else { ("{".to_owned(), None) });
+    place.ends(1, &["prices", "refresh", "eu-west-1", "eu-west-2", "--from", &mixed]);
+    let dear = serve(|_, _| (bulk(6), None));
+    let moved = place.ends(4, &["prices", "refresh", "eu-west-1", "--from", &dear]);
+    assert!(moved.err.contains("price-moved") && moved.err.contains("--accept"), "{}", moved.err);
+    assert_eq!(
+        (place.read("prices/ec2-eu-west-1.json"), tables(&place)),
+        (before.clone(), vec!["ec2-eu-west-1.json".to_owned()])
+    );
+    place.ends(0, &["prices", "refresh", "eu-west-1", "--from", &dear, "--accept"]);
+    assert_ne!(place.read("prices/ec2-eu-west-1.json"), before);
+    // A table that is none is said, and not used.
+    place.write("prices/ec2-us-east-1.json", "{}");
+    let run = place.ends(0, &["cost", "prod", "--offline"]);
+    assert!(run.out.contains("price-table") && run.out.contains("247.44"), "{}", run.out);
+}
