@@ -97,16 +97,15 @@ impl Run<'_> {
     async fn pool(&self, pool: &str) -> Check {
         let name = format!("canary-{pool}");
         let mut evidence = Vec::new();
-        let got = self.gets_node(pool, &name, &mut evidence).await;
-        let mut passed = match got {
-            Ok(passed) => passed,
+        let (mut passed, node) = match self.gets_node(pool, &name, &mut evidence).await {
+            Ok(got) => got,
             Err(failure) => {
                 evidence.push(failure.to_string());
-                false
+                (false, None)
             }
         };
         // Whatever happened, the pod and the node made for it go.
-        match self.goes(pool, &name, passed, &mut evidence).await {
+        match self.goes(pool, &name, node.as_deref(), &mut evidence).await {
             Ok(gone) => passed &= gone,
             Err(failure) => {
                 evidence.push(failure.to_string());
@@ -147,7 +146,8 @@ impl Run<'_> {
         })
     }
 
-    async fn gets_node(&self, pool: &str, name: &str, evidence: &mut Vec<String>) -> Read<bool> {
+    /// Whether the pod came to run on a node of the pool, and on which node it runs.
+    async fn gets_node(&self, pool: &str, name: &str, evidence: &mut Vec<String>) -> Read<(bool, Option<String>)> {
         let place = Place::new(NAMESPACE, name);
         objects::apply(self.client, &PODS, place, MANAGER, &self.pod(pool, name)).await?;
         let began = self.clock.time();
@@ -158,7 +158,7 @@ impl Run<'_> {
             if text(&pod, "/status/phase") == "Running" {
                 let node = text(&pod, "/spec/nodeName").to_owned();
                 evidence.push(format!("Running on {node} after {} s", waited.as_secs()));
-                return self.of_pool(pool, &node, evidence).await;
+                return Ok((self.of_pool(pool, &node, evidence).await?, Some(node)));
             }
             if waited > PATIENCE {
                 evidence.push(format!("no node after {} s", waited.as_secs()));
@@ -166,7 +166,7 @@ impl Run<'_> {
                 let causes = diagnose(&seen, self.spec, self.id, Some(&format!("{NAMESPACE}/{name}")));
                 let first = causes.iter().find(|cause| cause.certainty != Certainty::Warning);
                 evidence.extend(first.map(|cause| format!("{}: {}", cause.code, cause.title)));
-                return Ok(false);
+                return Ok((false, None));
             }
             pause(LOOK).await;
         }
@@ -183,30 +183,30 @@ impl Run<'_> {
         Ok(own == pool)
     }
 
-    /// Takes the pod away, and the claims of the pool that have come meanwhile and carry nobody else's pods.
-    async fn goes(&self, pool: &str, name: &str, placed: bool, evidence: &mut Vec<String>) -> Read<bool> {
+    /// Takes the pod away, and the claim that has come for it.
+    async fn goes(&self, pool: &str, name: &str, node: Option<&str>, evidence: &mut Vec<String>) -> Read<bool> {
         objects::delete(self.client, &PODS, Place::new(NAMESPACE, name), "").await?;
         let began = self.clock.time();
         let mut asked = BTreeSet::new();
         loop {
-            let left = self.made(pool).await?;
+            let left = self.made(pool, node).await?;
             let waited = self.clock.time().duration_since(began).unwrap_or_default();
             if left.is_empty() {
-                match (asked.is_empty(), placed) {
-                    (true, true) => evidence.push("a node that was there took it".to_owned()),
-                    (true, false) => {}
+                match (asked.is_empty(), node) {
+                    (true, Some(_)) => evidence.push("a node that was there took it".to_owned()),
+                    (true, None) => {}
                     (false, _) => {
-                        evidence.push(format!("the node made for it is gone, {} s after the pod", waited.as_secs()))
+                        evidence.push(format!("the node made for it is gone, {} s after the pod", waited.as_secs()));
                     }
                 }
                 return Ok(true);
             }
-            for claim in left.difference(&asked) {
+            for (claim, _) in left.iter().filter(|(claim, unused)| *unused && !asked.contains(claim)) {
                 objects::delete(self.client, &NODE_CLAIMS, Place::global(claim), "").await?;
             }
-            asked.extend(left.iter().cloned());
+            asked.extend(left.iter().filter(|(_, unused)| *unused).map(|(claim, _)| claim.clone()));
             if waited > GOING {
-                let left: Vec<_> = left.into_iter().collect();
+                let left: Vec<_> = left.into_iter().map(|(claim, _)| claim).collect();
                 evidence.push(format!("still there after {} s: {}", waited.as_secs(), left.join(", ")));
                 return Ok(false);
             }
@@ -214,26 +214,28 @@ impl Run<'_> {
         }
     }
 
-    /// Claims of a pool that were not there before, on whose nodes no pods but DaemonSets' and ours run.
-    async fn made(&self, pool: &str) -> Read<BTreeSet<String>> {
+    /// Claims of a pool that have come since the canary began and carry nobody else's pods: that of the pod's node or, if it
+    /// never got one, any; each with whether it may go. One that has no node yet may be somebody else's: it is waited for.
+    async fn made(&self, pool: &str, node: Option<&str>) -> Read<Vec<(String, bool)>> {
         let selector = format!("karpenter.sh/nodepool={pool}");
         let claims = objects::list(self.client, &NODE_CLAIMS, None, &selector).await?;
-        let new: Vec<_> = claims.iter().filter(|claim| !self.before.contains(read::name(claim))).collect();
+        let new = claims.iter().filter(|claim| !self.before.contains(read::name(claim)));
+        let new: Vec<_> = new.filter(|claim| node.is_none_or(|node| text(claim, "/status/nodeName") == node)).collect();
         if new.is_empty() {
-            return Ok(BTreeSet::new());
+            return Ok(Vec::new());
         }
         let pods = objects::list(self.client, &PODS, None, "").await?;
-        let used = |claim: &&&Json| {
-            let node = text(claim, "/status/nodeName");
-            !node.is_empty()
-                && pods.iter().any(|pod| {
-                    text(pod, "/spec/nodeName") == node
-                        && read::alive(pod)
-                        && !read::of_daemon_set(pod)
-                        && read::namespace(pod) != NAMESPACE
-                })
+        let used = |claim: &Json| {
+            let foreign = |pod: &Json| {
+                text(pod, "/spec/nodeName") == text(claim, "/status/nodeName")
+                    && read::alive(pod)
+                    && !read::of_daemon_set(pod)
+                    && read::namespace(pod) != NAMESPACE
+            };
+            !text(claim, "/status/nodeName").is_empty() && pods.iter().any(foreign)
         };
-        Ok(new.iter().filter(|claim| !used(claim)).map(|claim| read::name(claim).to_owned()).collect())
+        let free = new.into_iter().filter(|claim| !used(claim));
+        Ok(free.map(|claim| (read::name(claim).to_owned(), !text(claim, "/status/nodeName").is_empty())).collect())
     }
 
     /// Sends a message that means nothing to Karpenter and sees it taken: what it does not know, it deletes.

@@ -295,16 +295,16 @@ pub(super) fn obstacles(pod: &Json, pool: &Pool, region: &str) -> Vec<Obstacle> 
     } else if let Some(shapes) = shape::offered(region) {
         let (cpu, memory) = (of_pod(pod, "requests", "cpu"), of_pod(pod, "requests", "memory"));
         let holds = |shape: &shape::Shape| shape.cpu >= cpu && shape.memory >= memory;
-        let buys = |shape: &shape::Shape| {
-            fitting.iter().any(|term| {
-                let mut both = pool.labels.clone();
-                for (key, allowed) in *term {
-                    let joined = both.get(key).map_or_else(|| allowed.clone(), |own| own.and(allowed));
-                    both.insert(key.clone(), joined);
-                }
-                pool.buys(shape, &both)
-            })
+        let both = |term: &&BTreeMap<String, Allowed>| {
+            let mut both = pool.labels.clone();
+            for (key, allowed) in *term {
+                let joined = both.get(key).map_or_else(|| allowed.clone(), |own| own.and(allowed));
+                both.insert(key.clone(), joined);
+            }
+            both
         };
+        let both: Vec<_> = fitting.iter().map(both).collect();
+        let buys = |shape: &shape::Shape| both.iter().any(|labels| pool.buys(shape, labels));
         let sold: Vec<_> = shapes.iter().filter(|shape| buys(shape)).collect();
         let roomy = || sold.iter().filter(|shape| holds(shape));
         if sold.is_empty() {

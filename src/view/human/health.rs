@@ -226,7 +226,7 @@ fn nodes(out: &mut String, report: &StatusReport, style: Style) {
         row.push(node.usd_per_hour.map_or("-".to_owned(), |usd| usd.round_dp(4).normalize().to_string()));
         rows.push(row);
     }
-    narrow(&mut rows, &["ZONE", "PODS", "MEM REQ/LIM", "TYPE"], style);
+    narrow(&mut rows, &["ZONE", "PODS", "USED CPU/MEM", "TYPE", "MEM REQ/LIM"], style);
     let figures = ["AGE", "CPU REQ/LIM", "MEM REQ/LIM", "PODS", "USED CPU/MEM", "$/H"];
     let right: Vec<_> = (0..rows[0].len()).filter(|index| figures.contains(&rows[0][*index].as_str())).collect();
     let _ = write!(out, "\n{}", table(rows, &right, style));
