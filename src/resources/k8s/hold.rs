@@ -231,7 +231,7 @@ impl Hold {
     }
 
     async fn merge(&self, thing: Thing, object: &Json, patch: &Json) -> Result<(), Failure> {
-        match objects::merge(&self.0, &thing.api(), place(object), objects::MANAGER, patch).await {
+        match objects::merge(&self.0, &thing.api(), place(object), patch).await {
             Ok(_) => Ok(()),
             Err(failure) if failure.class == Class::Gone => Ok(()),
             Err(failure) => Err(failure),
