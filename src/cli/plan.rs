@@ -41,7 +41,7 @@ pub(super) async fn one(
     say: &Say,
 ) -> Result<(Looked, Mode), Halt> {
     let mut loaded = Common::load(environment)?;
-    inputs.into_environment(&mut loaded);
+    inputs.replace(&mut loaded);
     let world = common.world_or_offline(&loaded, offline, say).await?;
     let mode = world.as_ref().map_or(Mode::Offline, |world| world.mode);
     let record = match &world {
@@ -84,7 +84,7 @@ impl Seen {
 fn offline_all(environments: &[String], inputs: &priced::Read) -> Vec<Result<Seen, Halt>> {
     let each = |environment: &String| {
         let mut loaded = Common::load(environment)?;
-        inputs.into_environment(&mut loaded);
+        inputs.replace(&mut loaded);
         let today = crate::cloud::Clock::Wall.today();
         let ask = Look { verb: Verb::Apply, after_incomplete: false, acknowledged: &[], today };
         let pends = || Halt::new(Exit::Failed, Problem::error("bug", "an offline plan waited", "please report this"));

@@ -47,7 +47,7 @@ fn pods(file: &Path) -> Result<cost::Running, Halt> {
 
 impl Read {
     /// Puts what runs in the place of what is declared.
-    pub(super) fn into_environment(&self, loaded: &mut Loaded) {
+    pub(super) fn replace(&self, loaded: &mut Loaded) {
         if let Some(running) = &self.running {
             loaded.spec.workloads = running.workloads.clone();
         }
@@ -57,15 +57,15 @@ impl Read {
     pub(super) async fn compare(&self, looked: &mut Looked, loaded: &Loaded, environment: &str) -> Result<(), Halt> {
         let Some(base) = &self.base else { return Ok(()) };
         let today = crate::cloud::Clock::Wall.today();
-        let mut old = self.base_of(base, environment)?;
+        let mut old = Self::base_of(base, environment)?;
         if let Some(old) = &mut old {
-            self.into_environment(old);
+            self.replace(old);
         }
         against(looked, loaded, old.as_ref(), base, today).await
     }
 
     /// The environment as the base has it; `None` where it has none of that name.
-    fn base_of(&self, base: &str, environment: &str) -> Result<Option<Loaded>, Halt> {
+    fn base_of(base: &str, environment: &str) -> Result<Option<Loaded>, Halt> {
         let invalid = |problems: Vec<Problem>| Halt { exit: Exit::Invalid, problems };
         if Path::new(base).extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
             return Common::load(base).map(Some);

@@ -59,7 +59,7 @@ impl Source for Commit {
         let entry = self.git(&["ls-tree", "--end-of-options", &self.reference, "--", path])?.unwrap_or_default();
         // A link or a submodule is no environment file.
         let regular = entry.starts_with(b"100644 blob ") || entry.starts_with(b"100755 blob ");
-        let object = entry.split(|byte| byte.is_ascii_whitespace()).nth(2).filter(|_| regular);
+        let object = entry.split(u8::is_ascii_whitespace).nth(2).filter(|_| regular);
         let hash = object.and_then(|hash| std::str::from_utf8(hash).ok()).unwrap_or_default();
         let bytes = if hash.is_empty() { None } else { self.git(&["cat-file", "blob", hash])? };
         let missing = || {

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::kind::{AnyKind, Facts, Kind};
 use super::{
-    Action, Address, Event, Graph, Open, Outcome, Owner, Plan, Ready, Resource, Setting, Snapshot, Stop, Value, apply,
-    kind, read,
+    Action, Address, Event, Graph, Open, Outcome, Owner, Plan, Ready, Resource, Setting, Snapshot, Stop, Swept, Value,
+    apply, kind, read,
 };
 use toy::{Fault, Toy, World};
 
@@ -31,9 +31,13 @@ fn graph(needs: &[Vec<usize>], size: u8) -> Graph<World> {
     let mut refs = Vec::new();
     for (index, needs) in needs.iter().enumerate() {
         let needs = needs.iter().map(|need| Clone::clone(&refs[*need])).collect();
-        refs.push(graph.add(Toy { index, needs, size }));
+        refs.push(graph.add(toy(index, needs, size)));
     }
     graph
+}
+
+fn toy(index: usize, needs: Vec<super::Ref<Toy>>, size: u8) -> Toy {
+    Toy { index, needs, size, leans: Vec::new(), was: None }
 }
 
 async fn look(world: &World, graph: &Graph<World>, incomplete: bool) -> Plan {
@@ -288,4 +292,68 @@ fn a_missing_edge_cannot_be_written() {
     assert!(matches!(want["needs"].items(), [Value::Ref { .. }]));
     assert_eq!(Toy::KIND.name, "toy");
     assert_eq!(Ready::Yes, Ready::Yes);
+}
+
+#[test]
+fn what_leans_on_another_ends_before_it_and_is_not_made_after_it() {
+    virtual_time(async {
+        let world = World::default();
+        let mut graph = Graph::default();
+        // The first takes nine seconds to be made; the second would be done long before.
+        graph.add(toy(9, Vec::new(), 1));
+        graph.add(Toy { leans: vec![9], ..toy(0, Vec::new(), 1) });
+        let made = run(&world, &look(&world, &graph, false).await, &Stop::default(), &|_| {}).await;
+        assert!(made.complete());
+        let report = |outcome: &Outcome, index| {
+            let found = outcome.reports.iter().find(|report| report.address == Toy::at(index));
+            found.map(|report| (report.start, report.end)).expect("a report")
+        };
+        assert!(report(&made, 0).1 < report(&made, 9).1);
+        super::wait::pause(std::time::Duration::from_mins(1)).await;
+        let kinds = read(&world, &[kind::<Toy>()], &graph, &owner(), false).await;
+        let snapshot = Snapshot { kinds, ..Snapshot::default() };
+        let plan = Plan::destroy(&graph, &snapshot, &owner(), &about, &|_| false);
+        let ended = run(&world, &plan, &Stop::default(), &|_| {}).await;
+        assert!(ended.complete());
+        assert!(report(&ended, 0).1 <= report(&ended, 9).0);
+    });
+}
+
+#[test]
+fn what_was_renamed_is_made_under_its_new_name_before_the_old_one_ends() {
+    virtual_time(async {
+        let world = World::default();
+        assert!(run(&world, &look(&world, &graph(&[vec![]], 1), false).await, &Stop::default(), &|_| {}).await.complete());
+        super::wait::pause(std::time::Duration::from_mins(1)).await;
+        let mut graph = Graph::default();
+        graph.add(Toy { was: Some(0), ..toy(5, Vec::new(), 1) });
+        let plan = look(&world, &graph, false).await;
+        let reason = |index| plan.step(&Toy::at(index)).and_then(|step| step.reason.clone());
+        assert_eq!(reason(0).as_deref(), Some("moved to toy/toy/5"));
+        assert_eq!(reason(5).as_deref(), Some("moved from toy/toy/0"));
+        let outcome = run(&world, &plan, &Stop::default(), &|_| {}).await;
+        let at = |index| outcome.reports.iter().find(|report| report.address == Toy::at(index)).expect("a report");
+        assert!(at(5).end <= at(0).start);
+    });
+}
+
+#[test]
+fn what_cannot_be_asked_is_planned_from_what_was_applied() {
+    let plan = |graph: &Graph<World>, swept| {
+        let kinds = [("toy".to_owned(), swept)].into_iter().collect();
+        Plan::make(graph, &Snapshot { kinds, ..Snapshot::default() }, &owner(), &about)
+    };
+    let (two, other) = (graph(&[vec![], vec![0]], 1), graph(&[vec![]], 2));
+    let applied = plan(&two, Swept::Known(Vec::new())).canonical().nodes;
+    let same = plan(&two, Swept::Assumed(applied.clone()));
+    assert_eq!(words(&same), BTreeSet::from(["keep"]));
+    assert!(same.steps.iter().all(|step| step.assumed));
+    assert_ne!(same.canonical().digest(), plan(&two, Swept::Known(Vec::new())).canonical().digest());
+    let changed = plan(&other, Swept::Assumed(applied));
+    let of = |index| changed.step(&Toy::at(index)).expect("a step");
+    assert_eq!((of(0).action.word(), of(1).action.word()), ("update", "delete"));
+    assert_eq!(of(0).changes[0].before, Some(Value::text(1)));
+    assert!(of(1).assumed);
+    let denied = super::Failure::fatal("toy", "no");
+    assert_eq!(words(&plan(&two, Swept::Unknown(denied))), BTreeSet::from(["unknown"]));
 }

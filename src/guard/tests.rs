@@ -132,3 +132,47 @@ fn every_code_is_documented_once() {
     assert_eq!(all.len(), unique.len());
     assert!(GUARDS.iter().flat_map(|guard| guard.codes).all(|(_, docs)| docs.len() > 40));
 }
+
+fn pool(nodes: &str, expire: &str, action: Action) -> Plan {
+    let mut step = step("karpenter/node-pool/db", action, Vec::new());
+    let live = step.live.as_mut().expect("live");
+    live.tags.insert(crate::resources::k8s::NODES.to_owned(), nodes.to_owned());
+    live.fields.insert("expireAfter".to_owned(), Value::text(expire));
+    Plan { steps: vec![step], ..Plan::default() }
+}
+
+#[test]
+fn a_pool_whose_nodes_are_meant_to_stay_goes_only_when_it_is_meant() {
+    let code = BTreeMap::from([("delete-stateful-pool", true)]);
+    assert_eq!(codes(&pool("2", "Never", Action::Delete), Verb::Apply, &[]), code);
+    assert_eq!(codes(&pool("2", "Never", Action::Replace(Order::DeleteFirst)), Verb::Apply, &[]), code);
+    assert_eq!(codes(&pool("2", "Never", Action::Update), Verb::Apply, &[]), BTreeMap::new());
+    assert_eq!(codes(&pool("0", "Never", Action::Delete), Verb::Apply, &[]), BTreeMap::new());
+    assert_eq!(codes(&pool("2", "720h", Action::Delete), Verb::Apply, &[]), BTreeMap::new());
+}
+
+#[test]
+fn a_second_default_class_is_a_warning_and_whoever_applies_is_named() {
+    let mut class = step("kubernetes/storage-class/gp3", Action::Keep, Vec::new());
+    let live = class.live.as_mut().expect("live");
+    live.tags.insert(crate::resources::k8s::storage_class::ALSO_DEFAULT.to_owned(), "gp2".to_owned());
+    let operator = step("cluster/access-entry/operator", Action::Create, Vec::new());
+    let plan = Plan { steps: vec![class, operator], ..Plan::default() };
+    let found = codes(&plan, Verb::Apply, &[]);
+    assert_eq!(found, BTreeMap::from([("second-default-class", false), ("widens", false)]));
+}
+
+#[test]
+fn a_silent_cluster_is_one_finding() {
+    let silent = crate::engine::Failure {
+        class: crate::engine::Class::Unknown,
+        call: "kubernetes:list nodepools".to_owned(),
+        code: crate::engine::UNREACHABLE.to_owned(),
+        message: "https://x cannot be reached directly".to_owned(),
+    };
+    let mut plan = Plan::default();
+    for kind in ["node-pool", "node-class"] {
+        plan.sorted.unknown.insert(kind.to_owned(), silent.clone());
+    }
+    assert_eq!(codes(&plan, Verb::Apply, &[]), BTreeMap::from([("cluster-silent", true)]));
+}

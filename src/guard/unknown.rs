@@ -13,7 +13,7 @@ pub(super) const GUARD: Guard = Guard {
              action that is named, or try again.",
         ),
         (
-            "cluster-unreachable",
+            "cluster-silent",
             "The cluster's API server gave no answer, so what is inside it is not known: nothing there is created, changed or \
              deleted in this run. The endpoint that was tried, and how, is in the title. A private endpoint needs a runner inside the \
              VPC, `connect: ssm` with the Session Manager plugin, or `connect: runner-cidr`; a kubeconfig of your own can be named with \
@@ -51,7 +51,7 @@ fn check(case: &Case<'_>) -> Vec<Problem> {
         let title = format!("the cluster cannot be reached: {}", failure.message);
         let help =
             "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
-        Problem::error("cluster-unreachable", title, help)
+        Problem::error("cluster-silent", title, help)
     }));
     if !case.plan.sorted.assumed.is_empty() {
         let title = "the cluster cannot be reached: what is inside it is assumed to be as the last apply left it";

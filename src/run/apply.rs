@@ -164,7 +164,7 @@ async fn under_lock(
         let title = format!("{} would {}, and the cluster cannot be reached", step.address, step.action.word());
         let help =
             "run from where it can be reached, or set `connect` in the file (ssm, runner-cidr), or pass --kubeconfig";
-        let problem = Problem::error("cluster-unreachable", title, help).about(&step.address);
+        let problem = Problem::error("cluster-silent", title, help).about(&step.address);
         return Err(Halt::new(Exit::Incomplete, problem));
     }
     if let Some(problem) = Box::pin(stranger(world, &looked)).await? {

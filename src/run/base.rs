@@ -2,6 +2,7 @@
 
 use super::{Look, Looked, look};
 use crate::config::Loaded;
+use crate::cost::Bill;
 use crate::guard::{self, Verb, budget};
 use crate::problem::Problem;
 
@@ -24,14 +25,8 @@ pub async fn against(
         }
         None => None,
     };
-    bill = match old {
-        Some(old) => bill.against(&old, name),
-        None => {
-            let mut none = bill.clone();
-            none.entries.clear();
-            bill.against(&none, name)
-        }
-    };
+    let nothing = Bill { entries: Vec::new(), ..bill.clone() };
+    bill = bill.against(&old.unwrap_or(nothing), name);
     let ours = |problem: &Problem| budget::CODES.contains(&problem.code);
     looked.findings.retain(|problem| !ours(problem));
     let mut again = budget::findings(&looked.spec, &bill, &|path| loaded.places.at(path));

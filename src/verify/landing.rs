@@ -157,7 +157,7 @@ impl Pool {
             (used >= *limit || used + more > *limit).then(|| {
                 let shown = |milli: u128| amount(resource, milli);
                 let (used, limit, more) = (shown(used), shown(*limit), shown(more));
-                format!("limits.{resource} is {limit}: {used} in use, {more} asked for")
+                format!("limits.{resource} is {limit}: {used} in use, another node needs {more} at least")
             })
         })
     }
@@ -306,15 +306,21 @@ pub(super) fn obstacles(pod: &Json, pool: &Pool, region: &str) -> Vec<Obstacle> 
             })
         };
         let sold: Vec<_> = shapes.iter().filter(|shape| buys(shape)).collect();
+        let roomy = || sold.iter().filter(|shape| holds(shape));
         if sold.is_empty() {
             found.push(Obstacle::Selector("no instance type has all the labels that pod and pool ask for".to_owned()));
-        } else if !sold.iter().any(|shape| holds(shape)) {
+        } else if roomy().next().is_none() {
             let asked = format!("{} CPU and {} of memory", amount("cpu", cpu), amount("memory", memory));
             found.push(Obstacle::Size(format!("no instance type of the pool has room for {asked}")));
+        } else if roomy().all(|shape| pool.over_limit(&shape.whole).is_some()) {
+            // Limits bound whole nodes: what counts is the smallest instance that holds the pod.
+            let least = roomy().min_by_key(|shape| shape.whole["cpu"]);
+            found.extend(least.and_then(|shape| pool.over_limit(&shape.whole)).map(Obstacle::Limit));
         }
+    } else {
+        let more = ["cpu", "memory"].map(|resource| (resource.to_owned(), of_pod(pod, "requests", resource)));
+        found.extend(pool.over_limit(&BTreeMap::from(more)).map(Obstacle::Limit));
     }
-    let more = ["cpu", "memory"].map(|resource| (resource.to_owned(), of_pod(pod, "requests", resource)));
-    found.extend(pool.over_limit(&BTreeMap::from(more)).map(Obstacle::Limit));
     if pool.ready == Some(false) {
         found.push(Obstacle::NotReady);
     }

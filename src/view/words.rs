@@ -255,10 +255,8 @@ fn pool_row(bill: &Bill, entry: &Entry) -> CostRow {
     let figure = |side: &Option<Side>| Figure::of(&side.iter().collect::<Vec<_>>());
     let (before, after) = (figure(&entry.before), figure(&entry.after));
     let nodes = bill.pools.pools.iter().find(|pool| pool.pool == entry.item).map(pool_nodes).unwrap_or_default();
-    let label = match entry.after.is_some() && !nodes.is_empty() {
-        true => format!("node pool {}, expected: {nodes}", entry.item),
-        false => format!("node pool {}, expected", entry.item),
-    };
+    let nodes = if entry.after.is_some() && !nodes.is_empty() { format!(": {nodes}") } else { String::new() };
+    let label = format!("node pool {}, expected{nodes}", entry.item);
     CostRow { label, before, after, delta: difference(before, after), sum: false }
 }
 

@@ -59,7 +59,8 @@ async fn assumed(region: &Region, loaded: &Loaded, arn: &str) -> World {
     let (account, name) = (&loaded.spec.account, &loaded.spec.region);
     let provider = SharedCredentialsProvider::new(keys);
     let config = cloud::simulated(region.sandbox.clone(), region.clock, account, name, Some(provider));
-    World { cloud: Cloud::new(&config, account, name), ..admin }
+    let cloud = Cloud::new(&config, account, name).reaching(admin.cloud.dial.clone(), admin.cloud.helm.clone());
+    World { cloud, ..admin }
 }
 
 /// What IAM has been asked of the role.

@@ -126,7 +126,11 @@ fn pods_that_run_take_the_place_of_what_is_declared() {
     let on = |pool: &str| -> u64 {
         let pool = pools.iter().find(|found| found["pool"] == pool).expect("a pool");
         let nodes = pool["nodes"].as_array().expect("nodes");
-        nodes.iter().flat_map(|node| node["pods"].as_object().expect("pods").values()).filter_map(|n| n.as_u64()).sum()
+        nodes
+            .iter()
+            .flat_map(|node| node["pods"].as_object().expect("pods").values())
+            .filter_map(serde_json::Value::as_u64)
+            .sum()
     };
     // The tolerant one goes to the first pool by name that takes it, as nothing tells it from a better one.
     assert_eq!((on("general-purpose"), on("burst"), on("stateful")), (3, 1, 0));

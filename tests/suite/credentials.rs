@@ -93,8 +93,9 @@ fn sessions_of_a_quarter_of_an_hour_last_for_three_hours() {
         let sessions = Arc::new(AtomicUsize::new(0));
         let sts = aws_sdk_sts::Client::new(&config(None));
         let provider = SharedCredentialsProvider::new(WebIdentity { sts, role, sessions: sessions.clone() });
-        let cloud = Cloud::new(&config(Some(provider)), account, &loaded.spec.region);
         let plain = bucket_world(&region, &loaded);
+        let cloud = Cloud::new(&config(Some(provider)), account, &loaded.spec.region);
+        let cloud = cloud.reaching(plain.cloud.dial.clone(), plain.cloud.helm.clone());
         let store = rem_ci::cloud::Store::Bucket {
             client: cloud.s3.clone(),
             bucket: crate::fault::BUCKET.to_owned(),

@@ -167,7 +167,7 @@ fn an_endpoint_that_does_not_answer_is_planned_from_the_last_apply() {
         let approved = approval(&looked);
         // To be done it must be seen.
         let refused = run::apply(&loaded, &world, &approved, &|_| {}, &Stop::default()).await.expect_err("unseen");
-        assert_eq!((refused.exit, refused.problems[0].code), (Exit::Incomplete, "cluster-unreachable"));
+        assert_eq!((refused.exit, refused.problems[0].code), (Exit::Incomplete, "cluster-silent"));
 
         // Seen, it is no more than was approved.
         set_faults(&region, Vec::new());
@@ -189,7 +189,7 @@ fn without_a_record_what_is_inside_is_unknown_and_the_rest_stands() {
         let rest = looked.plan.steps.iter().filter(|step| step.action != Action::Unknown);
         assert!(rest.clone().count() > 40 && rest.clone().all(|step| step.action == Action::Keep));
         let found: Vec<_> = looked.findings.iter().filter(|finding| finding.stops()).collect();
-        assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["cluster-unreachable"]);
+        assert_eq!(found.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["cluster-silent"]);
     });
 }
 

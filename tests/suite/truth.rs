@@ -83,10 +83,10 @@ fn judge(name: &str, fixture: &Json, truth: &Json, base: &Json) -> (Vec<String>,
         {
             say(format!("{pool}: {figures}, we say {:?} {:?} {:?}", ours.idle, ours.expected, ours.max));
         }
-        if let (Some(truth), Some(idle), Some(_)) = (expected, ours.idle, ours.expected) {
-            if truth < idle || ours.max.is_some_and(|max| truth > max) {
-                say(format!("{pool}: {truth} is outside {idle} to {:?}", ours.max));
-            }
+        if let (Some(truth), Some(idle), Some(_)) = (expected, ours.idle, ours.expected)
+            && (truth < idle || ours.max.is_some_and(|max| truth > max))
+        {
+            say(format!("{pool}: {truth} is outside {idle} to {:?}", ours.max));
         }
         for (what, truth, ours) in [("idle", idle, ours.idle), ("expected", expected, ours.expected)] {
             if let (Some(truth), Some(ours)) = (truth, ours) {

@@ -84,7 +84,7 @@ impl Intent {
     /// What is to be again: what is now, less the address that we let in. Whatever others have changed meanwhile, the cluster's
     /// own kind among them, stays.
     fn closed(&self, now: &Reach) -> Reach {
-        if !now.public || !now.cidrs.contains(&self.address) || self.before.cidrs.contains(&self.address) {
+        if !now.public || !now.cidrs.contains(&self.address) {
             return now.clone();
         }
         let cidrs: Vec<_> = now.cidrs.iter().filter(|cidr| **cidr != self.address).cloned().collect();
@@ -120,7 +120,8 @@ impl Reach {
         Self { public: true, private: self.private, cidrs }
     }
 
-    /// As a request. A public endpoint always says from where.
+    /// As a request. A public endpoint always says from where; a list that was empty stays as it is behind a closed door,
+    /// because to send an empty one is to name the world.
     fn request(&self) -> Option<VpcConfigRequest> {
         let builder = VpcConfigRequest::builder();
         let builder = builder.endpoint_public_access(self.public).endpoint_private_access(self.private);

@@ -182,7 +182,7 @@ impl Search<'_> {
         for fill in fills {
             for choice in 0..self.choices[fill].len() {
                 let offer = self.choices[fill][choice];
-                let after = used.plus(&self.puzzle.offer(offer));
+                let after = used.plus(self.puzzle.offer(offer));
                 if self.puzzle.limits.hold(after) {
                     let (out, rest) = self.best(state - fill, after)?;
                     let price = rest + self.puzzle.offer(offer).price;

@@ -85,6 +85,9 @@ fn one_size(puzzle: &Puzzle, counts: &[u32], size: usize, order: Order) -> Optio
     Some(batches)
 }
 
+/// What a node's pods are worth, its price, and the pods.
+type Worth = (i128, i128, Vec<(usize, u32)>);
+
 /// Nodes one after the other, each the one whose pods are worth most for its price. What a pod is worth follows from what is
 /// scarce: its share of all cpu, memory and GPUs, tilted to one or the other.
 fn by_worth(puzzle: &Puzzle, counts: &[u32], sizes: &[usize], tilt: (i64, i64)) -> Option<Vec<Batch>> {
@@ -106,7 +109,7 @@ fn by_worth(puzzle: &Puzzle, counts: &[u32], sizes: &[usize], tilt: (i64, i64)) 
     };
     let mut batches: Vec<Batch> = Vec::new();
     while left.iter().any(|count| *count > 0) {
-        let mut best: Option<(i128, i128, Vec<(usize, u32)>)> = None;
+        let mut best: Option<Worth> = None;
         for (size, sorted) in &orders {
             let pods = fill(puzzle, &left, sorted, *size, Order::Largest);
             if pods.is_empty() {

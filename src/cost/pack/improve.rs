@@ -6,7 +6,7 @@ use super::{exact, fill};
 /// About so much work is spent.
 const STEPS: u64 = 2_000_000;
 /// A group of nodes that is more work than this is packed by rule.
-const GROUP_STEPS: u64 = 20_000;
+const GROUP_STEPS: u32 = 20_000;
 
 /// A packing of the same pods that costs no more.
 pub(crate) fn improve(puzzle: &Puzzle, mut nodes: Vec<Node>) -> Vec<Node> {
@@ -98,11 +98,11 @@ fn anew(puzzle: &Puzzle, these: &[&Node], budget: &mut u64) -> Option<Vec<Node>>
     let steps = exact::steps(&counts);
     let kinds: Vec<usize> = pods.keys().copied().collect();
     let part = puzzle.part(&kinds, &counts);
-    let found = if steps <= GROUP_STEPS {
+    let found = if steps <= u64::from(GROUP_STEPS) {
         *budget = budget.saturating_sub(steps + 200);
         exact::free(&part, &counts)?
     } else {
-        *budget = budget.saturating_sub(GROUP_STEPS);
+        *budget = budget.saturating_sub(u64::from(GROUP_STEPS));
         fill::nodes(&fill::cheapest(&part, &counts, GROUP_STEPS as usize)?)
     };
     (part.price(&found) < old).then(|| {

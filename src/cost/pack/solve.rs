@@ -13,10 +13,10 @@ pub(crate) fn solve(puzzle: &Puzzle) -> Packing {
         return Packing { nodes: unbound, left_out: Vec::new() };
     }
     let counts: Vec<u32> = puzzle.kinds.iter().map(|kind| kind.count).collect();
-    if exact::steps(&counts) <= exact::STEPS {
-        if let Some(packing) = exact::bound(puzzle) {
-            return packing;
-        }
+    if exact::steps(&counts) <= exact::STEPS
+        && let Some(packing) = exact::bound(puzzle)
+    {
+        return packing;
     }
     bound(puzzle, unbound)
 }

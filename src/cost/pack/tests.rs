@@ -183,15 +183,17 @@ fn the_ceiling_is_above_every_mix_and_not_far() {
             .map(|_| Size { vcpu: dice.i64(1..9), memory_mib: dice.i64(1..9), price: dice.i64(1..100) })
             .collect();
         let (vcpu, memory) = (dice.i64(20..60), dice.i64(20..60));
-        let mut value = vec![vec![0; memory as usize + 1]; vcpu as usize + 1];
+        // By what is left of both limits: the dearest whole nodes.
+        let mut value: BTreeMap<(i64, i64), i64> = BTreeMap::new();
         for c in 0..=vcpu {
             for m in 0..=memory {
                 let reach = sizes.iter().filter(|size| size.vcpu <= c && size.memory_mib <= m);
-                let with = |size: &Size| value[(c - size.vcpu) as usize][(m - size.memory_mib) as usize] + size.price;
-                value[c as usize][m as usize] = reach.map(with).max().unwrap_or(0);
+                let with = |size: &Size| value[&(c - size.vcpu, m - size.memory_mib)] + size.price;
+                let best = reach.map(with).max().unwrap_or(0);
+                value.insert((c, m), best);
             }
         }
-        let truth = value[vcpu as usize][memory as usize];
+        let truth = value[&(vcpu, memory)];
         let bound = ceiling::most(&sizes, Some(vcpu), Some(memory)).expect("a bound");
         // What a linear bound may be above: no more than two nodes that are cut in half.
         let slack = 2 * sizes.iter().map(|size| size.price).max().unwrap_or(0);

@@ -145,6 +145,14 @@ pub(super) struct Toy {
     pub(super) index: usize,
     pub(super) needs: Vec<Ref<Toy>>,
     pub(super) size: u8,
+    pub(super) leans: Vec<usize>,
+    pub(super) was: Option<usize>,
+}
+
+impl Toy {
+    pub(super) fn at(index: usize) -> Address {
+        Address::keyed("toy", "toy", &index.to_string())
+    }
 }
 
 fn live(id: &str, thing: &Thing) -> Live {
@@ -175,7 +183,13 @@ impl Resource for Toy {
     };
 
     fn address(&self) -> Address {
-        Address::keyed("toy", "toy", &self.index.to_string())
+        Self::at(self.index)
+    }
+    fn leans(&self) -> Vec<Address> {
+        self.leans.iter().copied().map(Self::at).collect()
+    }
+    fn formerly(&self) -> Option<Address> {
+        self.was.map(Self::at)
     }
     fn want(&self, _: &Facts) -> Fields {
         let needs = Value::set(self.needs.iter().map(|need| need.attr("id")));

@@ -56,16 +56,6 @@ const CODES: &[CauseDoc] = &[
         "give the system node group as many healthy nodes as there are replicas (systemNodes.count)",
     ),
     doc(
-        "cause-controller-crash",
-        "The controller starts and ends again. Its last lines say why; most often it cannot reach AWS, or lacks its CRDs.",
-        "read the last lines of the container that ended",
-    ),
-    doc(
-        "cause-controller-not-ready",
-        "The controller runs and is not Ready: it has not got its lease, or its caches do not fill.",
-        "read its log; the lease is `karpenter-leader-election`",
-    ),
-    doc(
         "cause-provider-missing",
         "IAM has no OIDC provider of the cluster's issuer. Tokens of service accounts mean nothing to it, so no role can be assumed by IRSA.",
         "apply the environment: the provider is `identity/oidc-provider`",
@@ -109,6 +99,16 @@ const CODES: &[CauseDoc] = &[
         "cause-queue-not-wired",
         "Interruption notices do not reach the queue: a rule is missing, off, or sends elsewhere, or the queue's policy does not let it send.",
         "apply the environment: rules, targets and policy are fields of it",
+    ),
+    doc(
+        "cause-controller-crash",
+        "The controller starts and ends again. Its last lines say why; most often it cannot reach AWS, or lacks its CRDs.",
+        "read the last lines of the container that ended",
+    ),
+    doc(
+        "cause-controller-not-ready",
+        "The controller runs and is not Ready: it has not got its lease, or its caches do not fill.",
+        "read its log; the lease is `karpenter-leader-election`",
     ),
     doc(
         "cause-queue-unread",

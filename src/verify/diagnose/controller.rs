@@ -47,8 +47,15 @@ pub(super) fn causes(case: &Case<'_>) -> Vec<Cause> {
         found.push(Cause::new("cause-controller-absent", title, seen).run(command));
         return found;
     }
-    for pod in pods(case) {
-        found.extend(pod_cause(case, pod));
+    for cause in pods(case).filter_map(|pod| pod_cause(case, pod)) {
+        // Replicas share their fate: one cause, and what is seen of each.
+        match found.iter_mut().find(|known: &&mut Cause| known.code == cause.code) {
+            Some(known) => {
+                let new = cause.evidence.into_iter().filter(|fact| !known.evidence.contains(fact));
+                known.evidence.extend(new.collect::<Vec<_>>());
+            }
+            None => found.push(cause),
+        }
     }
     found
 }

@@ -18,6 +18,8 @@ pub(super) struct Shape {
     pub(super) cpu: u128,
     /// Thousandths of a byte left for pods.
     pub(super) memory: u128,
+    /// All of it, in thousandths: what counts against a pool's limits.
+    pub(super) whole: BTreeMap<String, u128>,
 }
 
 const MIB: u128 = 1000 * 1024 * 1024;
@@ -36,7 +38,9 @@ pub(super) fn offered(region: &str) -> Option<&'static [Shape]> {
         labels.insert("kubernetes.io/arch", if price.arch == "arm64" { "arm64" } else { "amd64" }.to_owned());
         labels.insert("kubernetes.io/os", "linux".to_owned());
         let (cpu, memory) = room(price.vcpu, price.memory_mib);
-        Shape { labels, spot: price.spot, cpu, memory }
+        let whole = [("cpu", u128::from(price.vcpu) * 1000), ("memory", u128::from(price.memory_mib) * MIB)];
+        let whole = BTreeMap::from(whole.map(|(resource, all)| (resource.to_owned(), all)));
+        Shape { labels, spot: price.spot, cpu, memory, whole }
     });
     // The price tables live as long as the process, and so does what is made of them.
     let shapes: &'static [Shape] = Box::leak(shapes.collect::<Vec<_>>().into_boxed_slice());

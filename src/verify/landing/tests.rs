@@ -87,7 +87,7 @@ fn affinity_zones_size_and_limits_decide_too() {
     general.used.insert("cpu".to_owned(), 99_500);
     let all = landing(&pod, &pools, &[], &[], "us-east-1");
     let why = &all.iter().find(|one| one.pool == "general-purpose").expect("the pool").reasons;
-    assert_eq!(why, &["limits.cpu is 100: 99.5 in use, 1 asked for"]);
+    assert_eq!(why, &["limits.cpu is 100: 99.5 in use, another node needs 2 at least"]);
 }
 
 #[test]

@@ -103,7 +103,17 @@ pub(in crate::sandbox) fn all() -> Vec<InstanceType> {
 
 /// The type of this name.
 pub(in crate::sandbox) fn named(name: &str) -> Option<InstanceType> {
-    all().into_iter().find(|kind| kind.name == name)
+    let (family, size) = name.split_once('.')?;
+    let burstable =
+        BURSTABLE.iter().find(|row| row.0 == name).map(|&(_, vcpus, memory_mib, arm, interfaces, addresses)| {
+            InstanceType { name: name.to_owned(), vcpus, memory_mib, arm, disk_gb: 0, interfaces, addresses }
+        });
+    burstable.or_else(|| {
+        let &(_, memory, arm, disk) = FAMILIES.iter().find(|row| row.0 == family)?;
+        let &(_, vcpus, interfaces, addresses) = SIZES.iter().find(|row| row.0 == size)?;
+        let (memory_mib, disk_gb) = (vcpus * memory, vcpus * disk);
+        Some(InstanceType { name: name.to_owned(), vcpus, memory_mib, arm, disk_gb, interfaces, addresses })
+    })
 }
 
 fn unknown(names: &[&str]) -> Fault {

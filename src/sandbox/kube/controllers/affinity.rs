@@ -54,11 +54,23 @@ pub(super) fn liking(spec: &Json, node: &Json) -> i64 {
 }
 
 /// A pod on a node, as far as affinities between pods care.
+#[derive(Clone, Copy)]
 pub(super) struct Placed<'a> {
     /// The pod.
     pub(super) pod: &'a Json,
     /// Its node's labels.
     pub(super) labels: &'a Json,
+    /// Whether it keeps others off.
+    apart: bool,
+}
+
+const APART: &str = "/spec/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution";
+
+impl<'a> Placed<'a> {
+    /// A pod on a node with these labels.
+    pub(super) fn new(pod: &'a Json, labels: &'a Json) -> Self {
+        Self { pod, labels, apart: !items(pod, APART).is_empty() }
+    }
 }
 
 fn term_selects(term: &Json, own_namespace: &str, other: &Json) -> bool {
@@ -79,14 +91,13 @@ pub(super) fn among_pods(pod: &Json, labels: &Json, placed: &[Placed<'_>]) -> bo
         !labels[key].is_null() && other.labels[key] == labels[key]
     };
     let own = namespace(pod);
-    let apart = items(spec, "/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution");
+    let apart = items(pod, APART);
     let keeps_off =
-        apart.iter().any(|term| placed.iter().any(|other| term_selects(term, own, other.pod) && here(term, other)));
+        apart.iter().any(|term| placed.iter().any(|other| here(term, other) && term_selects(term, own, other.pod)));
     // Anti-affinity holds both ways.
-    let kept_off = placed.iter().any(|other| {
-        items(&other.pod["spec"], "/affinity/podAntiAffinity/requiredDuringSchedulingIgnoredDuringExecution")
-            .iter()
-            .any(|term| term_selects(term, namespace(other.pod), pod) && here(term, other))
+    let kept_off = placed.iter().filter(|other| other.apart).any(|other| {
+        let terms = items(other.pod, APART);
+        terms.iter().any(|term| here(term, other) && term_selects(term, namespace(other.pod), pod))
     });
     let near = items(spec, "/affinity/podAffinity/requiredDuringSchedulingIgnoredDuringExecution");
     let joined = near.iter().all(|term| {

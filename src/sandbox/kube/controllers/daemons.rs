@@ -41,9 +41,13 @@ fn pinned(template: &Json, node: &str) -> Json {
 
 /// Whether a DaemonSet wants a pod on a node.
 pub(super) fn wants(set: &Json, node: &Json) -> bool {
-    let template = pinned(&set["spec"]["template"], name(node));
-    affinity::node(&template["spec"], node)
-        && pods::untolerated(&template["spec"], items(node, "/spec/taints")).is_none()
+    let spec = &set["spec"]["template"]["spec"];
+    let passing = |taint: &Json| {
+        let of = |field: &str| taint[field].as_str().unwrap_or_default();
+        of("key") == "node.kubernetes.io/not-ready" || TOLERATED.contains(&(of("key"), of("effect")))
+    };
+    let taints: Vec<Json> = items(node, "/spec/taints").iter().filter(|taint| !passing(taint)).cloned().collect();
+    affinity::node(spec, node) && pods::untolerated(spec, &taints).is_none()
 }
 
 pub(super) fn run(inside: &mut Inside<'_, '_>) {

@@ -27,7 +27,7 @@ pub(super) fn rooms<'a>(nodes: &'a [Json], all: &'a [Json]) -> (Vec<Room<'a>>, V
     for pod in all.iter().filter(|pod| !pods::node(pod).is_empty() && !pods::ended(pod)) {
         quantity::add(used.entry(pods::node(pod)).or_default(), &pods::requests(&pod["spec"]));
         if let Some(node) = by_name.get(pods::node(pod)).filter(|_| !leaving(pod)) {
-            placed.push(Placed { pod, labels: &node["metadata"]["labels"] });
+            placed.push(Placed::new(pod, &node["metadata"]["labels"]));
         }
     }
     let room = |node: &'a Json| Room {

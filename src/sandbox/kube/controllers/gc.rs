@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::inside::Inside;
-use super::meta::{finalizer, has_finalizer, items, leaving, name, namespace, uid};
+use super::meta::{finalizer, has_finalizer, items, leaving, moment, name, namespace, uid};
 use super::pods;
 use crate::sandbox::kube::store::Key;
 
@@ -13,6 +13,17 @@ pub(super) fn run(inside: &mut Inside<'_, '_>) {
     dependents(inside);
     namespaces(inside);
     homeless(inside);
+    forgotten(inside);
+}
+
+/// Events are kept for an hour.
+fn forgotten(inside: &mut Inside<'_, '_>) {
+    let old = inside.now() - 3_600_000;
+    let old: Vec<Key> =
+        inside.store.list("events").filter(|event| moment(&event["lastTimestamp"]) < old).map(Key::of).collect();
+    for key in old {
+        inside.store.remove("events", &key);
+    }
 }
 
 /// Everything, as resource and object.

@@ -1,11 +1,13 @@
 //! The kubelets: pods on nodes start, get ready, crash and end.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use super::container::{self, Fate};
 use super::inside::Inside;
 use super::meta::{asked_to_leave, is_true, items, leaving, moment, name, set_condition, since, uid};
-use super::{nodes, pods, volumes};
+use super::{karpenter, nodes, pods, volumes};
 use crate::sandbox::kube::store::{Key, text, time};
 use crate::sandbox::state::Millis;
 
@@ -13,7 +15,20 @@ use crate::sandbox::state::Millis;
 const STOPPING: Millis = 2_000;
 
 pub(super) fn run(inside: &mut Inside<'_, '_>) {
-    let bound: Vec<Json> = inside.store.list("pods").filter(|pod| !pods::node(pod).is_empty()).cloned().collect();
+    let here = &*inside.here;
+    let up: BTreeSet<&str> = inside
+        .store
+        .list("nodes")
+        .filter(|node| here.region.ec2.instances.get(nodes::instance(node)).is_some_and(|one| one.going.is_none()))
+        .map(name)
+        .collect();
+    // Most pods are ready and stay so.
+    let busy = |pod: &&Json| {
+        let calm =
+            is_true(pod, "Ready") && !leaving(pod) && up.contains(pods::node(pod)) && !karpenter::is_controller(pod);
+        !pods::node(pod).is_empty() && !calm
+    };
+    let bound: Vec<Json> = inside.store.list("pods").filter(busy).cloned().collect();
     for pod in bound {
         let Some(node) = inside.store.get("nodes", &Key::global(pods::node(&pod))).cloned() else { continue };
         let machine = inside.here.region.ec2.instances.get(nodes::instance(&node));

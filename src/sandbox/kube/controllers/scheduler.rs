@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::affinity;
+use super::affinity::{self, Placed};
 use super::fit::{self, Room};
 use super::inside::Inside;
 use super::meta::{born, condition, items, leaving, name, namespace, set_condition};
-use super::pods;
+use super::{pods, quantity};
 use crate::sandbox::kube::store::{Key, text};
 
 const SOURCE: &str = "default-scheduler";
@@ -35,57 +35,54 @@ pub(super) fn run(inside: &mut Inside<'_, '_>) {
         .filter(|node| !leaving(node) || !items(node, "/metadata/finalizers").is_empty())
         .cloned()
         .collect();
-    for pod in waiting {
-        let all: Vec<Json> = inside.store.list("pods").filter(|pod| !pods::node(pod).is_empty()).cloned().collect();
-        match choose(inside, &pod, &nodes, &all) {
-            Ok(node) => bind(inside, &pod, &node),
-            Err(why) => leave(inside, &pod, &why),
+    let all: Vec<Json> = inside.store.list("pods").filter(|pod| !pods::node(pod).is_empty()).cloned().collect();
+    let (mut rooms, mut placed) = fit::rooms(&nodes, &all);
+    for pod in &waiting {
+        match choose(inside, pod, &rooms, &placed) {
+            Ok(at) => {
+                let node = rooms[at].node;
+                quantity::add(&mut rooms[at].used, &pods::requests(&pod["spec"]));
+                placed.push(Placed::new(pod, &node["metadata"]["labels"]));
+                bind(inside, pod, name(node));
+            }
+            Err(why) => leave(inside, pod, &why),
         }
     }
 }
 
-/// The best node, or why there is none.
-fn choose(inside: &Inside<'_, '_>, pod: &Json, nodes: &[Json], all: &[Json]) -> Result<String, String> {
-    if nodes.is_empty() {
+/// The place of the best node, or why there is none.
+fn choose(inside: &Inside<'_, '_>, pod: &Json, rooms: &[Room<'_>], placed: &[Placed<'_>]) -> Result<usize, String> {
+    let many = rooms.len();
+    let unhelpful =
+        format!("preemption: 0/{many} nodes are available: {many} Preemption is not helpful for scheduling.");
+    if rooms.is_empty() {
         return Err("no nodes available to schedule pods".to_owned());
     }
     if let Some(why) = unbound(inside, pod) {
-        return Err(format!(
-            "0/{} nodes are available: {why}. preemption: 0/{} nodes are available: {} Preemption is not helpful for scheduling.",
-            nodes.len(),
-            nodes.len(),
-            nodes.len()
-        ));
+        return Err(format!("0/{many} nodes are available: {why}. {unhelpful}"));
     }
-    let (rooms, placed) = fit::rooms(nodes, all);
-    let domains: Vec<&Json> = nodes
+    let domains: Vec<&Json> = rooms
         .iter()
-        .filter(|node| affinity::node(&pod["spec"], node))
-        .map(|node| &node["metadata"]["labels"])
+        .filter(|room| affinity::node(&pod["spec"], room.node))
+        .map(|room| &room.node["metadata"]["labels"])
         .collect();
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     let mut fitting = Vec::new();
-    for room in &rooms {
-        match fit::refused(pod, room, &placed, &domains).or_else(|| elsewhere(inside, pod, room.node)) {
+    for (at, room) in rooms.iter().enumerate() {
+        match fit::refused(pod, room, placed, &domains).or_else(|| elsewhere(inside, pod, room.node)) {
             Some(why) => *reasons.entry(why).or_default() += 1,
-            None => fitting.push(room),
+            None => fitting.push((at, room)),
         }
     }
     // As the scheduler does by default: what is liked first, then where most is free.
-    fitting
-        .sort_by_key(|room| (-affinity::liking(&pod["spec"], room.node), used_share(room), name(room.node).to_owned()));
-    match fitting.first() {
-        Some(room) => Ok(name(room.node).to_owned()),
-        None => {
-            let mut told: Vec<String> = reasons.iter().map(|(why, count)| format!("{count} {why}")).collect();
-            told.sort();
-            let many = nodes.len();
-            Err(format!(
-                "0/{many} nodes are available: {}. preemption: 0/{many} nodes are available: {many} Preemption is not helpful for scheduling.",
-                told.join(", ")
-            ))
-        }
-    }
+    let best = fitting.into_iter().min_by_key(|(_, room)| {
+        (-affinity::liking(&pod["spec"], room.node), used_share(room), name(room.node).to_owned())
+    });
+    best.map(|(at, _)| at).ok_or_else(|| {
+        let mut told: Vec<String> = reasons.iter().map(|(why, count)| format!("{count} {why}")).collect();
+        told.sort();
+        format!("0/{many} nodes are available: {}. {unhelpful}", told.join(", "))
+    })
 }
 
 fn used_share(room: &Room<'_>) -> i128 {

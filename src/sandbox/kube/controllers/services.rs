@@ -68,6 +68,8 @@ fn remove(inside: &mut Inside<'_, '_>, service: &Json) {
         inside.event(service, SOURCE, "Normal", "DeletingLoadBalancer", "Deleting load balancer");
         inside.store.change(SERVICES, &Key::of(service), |service| service["status"]["loadBalancer"] = json!({}));
     }
+    // What has gone by this moment is no longer in the way.
+    elb::settle(inside.here);
     if elb::service::unmake(inside.here, uid(service)) {
         inside.event(service, SOURCE, "Normal", "DeletedLoadBalancer", "Deleted load balancer");
         inside.store.change(SERVICES, &Key::of(service), |service| finalizer(service, FINALIZER, false));

@@ -34,29 +34,46 @@ pub(super) fn print(here: &Here<'_>, name: &str) -> u64 {
     for (name, queue) in &region.sqs.queues {
         (name, queue.gone.is_some(), queue.messages.len()).hash(&mut hash);
     }
-    for (id, tags) in &region.ec2.tags {
-        if id.starts_with("subnet-") || id.starts_with("sg-") {
-            (id, tags).hash(&mut hash);
-        }
-    }
-    (region.ec2.subnets.len(), region.ec2.security_groups.len(), region.ec2.volumes.len()).hash(&mut hash);
+    rights(here, &mut hash);
     for shortage in &region.ec2.capacity_gone {
         (&shortage.instance_type, &shortage.zone, &shortage.capacity).hash(&mut hash);
     }
     region.ec2.limits.vcpus.hash(&mut hash);
+    (region.ec2.volumes.len(), here.iam.profiles.values().filter(|one| one.usable <= here.now).count()).hash(&mut hash);
+    hash.finish()
+}
+
+/// What a node class depends on, as one number: selectors' tags, and who may do what.
+pub(super) fn grounds(here: &Here<'_>) -> u64 {
+    let mut hash = DefaultHasher::new();
+    rights(here, &mut hash);
+    // The newest machine images are others every other week.
+    (here.now / 86_400_000).hash(&mut hash);
+    hash.finish()
+}
+
+fn rights(here: &Here<'_>, hash: &mut DefaultHasher) {
+    let region = &*here.region;
+    for (id, tags) in &region.ec2.tags {
+        if id.starts_with("subnet-") || id.starts_with("sg-") {
+            (id, tags).hash(hash);
+        }
+    }
+    (region.ec2.subnets.len(), region.ec2.security_groups.len()).hash(hash);
     for role in here.iam.roles.values() {
-        (&role.arn, role.trust.len(), &role.attached, role.usable <= here.now).hash(&mut hash);
+        (&role.arn, role.trust.len(), &role.attached, role.usable <= here.now).hash(hash);
         for (name, document) in &role.inline {
-            (name, document.len()).hash(&mut hash);
+            (name, document.len()).hash(hash);
         }
     }
     for policy in here.iam.policies.values() {
         let document = policy.versions.get(&policy.default).map(|version| version.document.len());
-        (&policy.arn, policy.default, document).hash(&mut hash);
+        (&policy.arn, policy.default, document).hash(hash);
     }
     for (arn, provider) in &here.iam.providers {
-        (arn, &provider.client_ids).hash(&mut hash);
+        (arn, &provider.client_ids).hash(hash);
     }
-    (here.iam.profiles.len(), here.iam.profiles.values().filter(|one| one.usable <= here.now).count()).hash(&mut hash);
-    hash.finish()
+    for (name, profile) in &here.iam.profiles {
+        (name, &profile.role).hash(hash);
+    }
 }

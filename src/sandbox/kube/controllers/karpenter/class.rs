@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use super::super::inside::Inside;
-use super::super::meta::{finalizer, has_finalizer, is_true, items, leaving, name, set_condition};
+use super::super::meta::{finalizer, has_finalizer, is_true, items, leaving, name, set_condition, uid};
+use super::super::world;
 use super::leader::{Leader, acting};
 use super::{identity, images, log, profile};
 use crate::sandbox::aws::ec2;
@@ -23,7 +24,15 @@ pub(in super::super) fn run(inside: &mut Inside<'_, '_>) {
         if leaving(&class) {
             end(inside, &leader, &class);
         } else {
-            resolve(inside, &leader, &class);
+            // Nothing that it depends on has changed since.
+            let cluster = inside.eks().map(|cluster| cluster.version().to_owned());
+            let grounds = world::grounds(inside.here);
+            let ground = format!("{grounds}/{cluster:?}/{leader:?}/{}/{}", class["spec"], class["status"].is_object());
+            if inside.work.karpenter.news(&format!("class/{}", uid(&class)), &ground) {
+                resolve(inside, &leader, &class);
+                let ground = format!("{}/{cluster:?}/{leader:?}/{}/true", world::grounds(inside.here), class["spec"]);
+                inside.work.karpenter.news(&format!("class/{}", uid(&class)), &ground);
+            }
         }
     }
 }

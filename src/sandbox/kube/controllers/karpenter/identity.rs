@@ -29,7 +29,7 @@ pub(super) fn role(inside: &Inside<'_, '_>, pod: &Json) -> Result<String, String
             .map(|()| annotated.to_owned());
     }
     if let Some(role) = associated(inside, space, account) {
-        return pod_identity(inside, &role).map(|()| role);
+        return pod_identity(inside, &role, (space, account)).map(|()| role);
     }
     of_node(inside, pod).ok_or_else(|| {
         "get identity: get credentials: failed to refresh cached credentials, no EC2 IMDS role found, operation error ec2imds: GetMetadata, canceled, context deadline exceeded".to_owned()
@@ -72,7 +72,7 @@ fn associated(inside: &Inside<'_, '_>, namespace: &str, account: &str) -> Option
     Some(text(&found.body, "/roleArn").to_owned())
 }
 
-fn pod_identity(inside: &Inside<'_, '_>, role: &str) -> Result<(), String> {
+fn pod_identity(inside: &Inside<'_, '_>, role: &str, (space, account): (&str, &str)) -> Result<(), String> {
     let agent = inside.eks().is_some_and(|cluster| {
         cluster
             .addons
@@ -83,10 +83,15 @@ fn pod_identity(inside: &Inside<'_, '_>, role: &str) -> Result<(), String> {
         return Err("get identity: get credentials: failed to refresh cached credentials, failed to load credentials, : request send failed, Get \"http://169.254.170.23/v1/credentials\": dial tcp 169.254.170.23:80: connect: connection refused".to_owned());
     }
     let here = &*inside.here;
+    let cluster = here.arn("eks", &format!("cluster/{}", inside.name));
+    // The session's tags: EKS user guide, "Grant Pods access to AWS resources based on tags".
     let context = BTreeMap::from([
         ("aws:sourceaccount".to_owned(), vec![here.account.to_owned()]),
-        ("aws:sourcearn".to_owned(), vec![here.arn("eks", &format!("cluster/{}", inside.name))]),
+        ("aws:sourcearn".to_owned(), vec![cluster.clone()]),
+        ("aws:requesttag/eks-cluster-arn".to_owned(), vec![cluster]),
         ("aws:requesttag/eks-cluster-name".to_owned(), vec![inside.name.clone()]),
+        ("aws:requesttag/kubernetes-namespace".to_owned(), vec![space.to_owned()]),
+        ("aws:requesttag/kubernetes-service-account".to_owned(), vec![account.to_owned()]),
     ]);
     let trusted =
         here.iam.role(role).is_some_and(|role| iam::allows_service(&role.trust, "pods.eks.amazonaws.com", &context));

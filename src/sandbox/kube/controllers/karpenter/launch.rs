@@ -85,8 +85,9 @@ pub(super) fn launch(
     // Spot is asked for first where it may be.
     all.sort_by_key(|offer| offer.capacity != "spot");
     let mut errors: Vec<String> = Vec::new();
+    let taken = [false, true].map(|spot| taken(inside, spot));
     for offer in all {
-        match try_one(inside, class, &offer, &tags, &profile) {
+        match try_one(inside, class, taken, &offer, &tags, &profile) {
             Ok(id) => return Ok((id, offer)),
             Err(fault) => {
                 let until = inside.now() + GONE_MS;
@@ -110,6 +111,13 @@ pub(super) fn launch(
     Err(Failed::Capacity(format!("insufficient capacity, {told}")))
 }
 
+/// vCPUs that run, on demand or spot.
+fn taken(inside: &Inside<'_, '_>, spot: bool) -> u64 {
+    let now = inside.here.now;
+    let running = inside.here.region.ec2.instances.values().filter(|one| one.spot == spot && one.state(now).0 != 48);
+    running.filter_map(|one| ec2::instance_type::named(&one.instance_type)).map(|kind| kind.vcpus).sum()
+}
+
 /// The node role is handed to EC2.
 fn pass(inside: &mut Inside<'_, '_>, leader: &Leader, role: &str, profile: &str) -> Result<(), Failed> {
     let asked = json!({"RoleName": role, "InstanceProfileName": profile});
@@ -126,6 +134,7 @@ fn pass(inside: &mut Inside<'_, '_>, leader: &Leader, role: &str, profile: &str)
 fn try_one(
     inside: &mut Inside<'_, '_>,
     class: &Json,
+    taken: [u64; 2],
     offer: &Offer,
     tags: &ec2::Tags,
     profile: &str,
@@ -151,10 +160,7 @@ fn try_one(
             ),
         ));
     }
-    let now = here.now;
-    let running = here.region.ec2.instances.values().filter(|one| one.spot == spot && one.state(now).0 != 48);
-    let taken: u64 =
-        running.filter_map(|one| ec2::instance_type::named(&one.instance_type)).map(|kind| kind.vcpus).sum();
+    let taken = taken[usize::from(spot)];
     let (on_demand, for_spot) = here.region.ec2.limits.vcpus;
     if taken + offer.vcpus > if spot { for_spot } else { on_demand } {
         return Err(if spot {

@@ -2,6 +2,7 @@
 //! the same question.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
@@ -22,7 +23,7 @@ pub(super) struct Plan {
     /// Its pool.
     pub(super) pool: Json,
     /// What it may become, cheapest first.
-    pub(super) offers: Vec<Offer>,
+    pub(super) offers: Vec<Arc<Offer>>,
     /// Its pods.
     pub(super) pods: Vec<Json>,
     /// What they and the daemons ask for.
@@ -47,7 +48,7 @@ pub(super) struct Outcome {
 struct Source {
     pool: Json,
     taints: Vec<Json>,
-    offers: Vec<Offer>,
+    offers: Vec<Arc<Offer>>,
     open: Vec<(String, Vec<String>)>,
     daemons: Amounts,
     used: Amounts,
@@ -68,6 +69,7 @@ pub(super) fn plan(inside: &Inside<'_, '_>, wanted: &[Json], without: &BTreeSet<
     let (mut rooms, mut placed) = fit::rooms(&nodes, &all);
     let mut outcome = Outcome::default();
     let mut sources: Option<Vec<Source>> = None;
+    let zones: Vec<Json> = zones(inside);
     // Pods on plans lie where the plan's best offer is.
     let mut planned: Vec<(Json, Json)> = Vec::new();
     for pod in order {
@@ -75,23 +77,15 @@ pub(super) fn plan(inside: &Inside<'_, '_>, wanted: &[Json], without: &BTreeSet<
         let room = rooms.iter_mut().find(|room| fit::refused(pod, room, &placed, &domains).is_none());
         if let Some(room) = room {
             quantity::add(&mut room.used, &pods::requests(&pod["spec"]));
-            placed.push(Placed { pod, labels: &room.node["metadata"]["labels"] });
+            placed.push(Placed::new(pod, &room.node["metadata"]["labels"]));
             outcome.taken.push((pod.clone(), name(room.node).to_owned()));
             continue;
         }
         let sources = sources.get_or_insert_with(|| usable(inside));
-        let mut others: Vec<Placed<'_>> =
-            placed.iter().map(|one| Placed { pod: one.pod, labels: one.labels }).collect();
-        others.extend(planned.iter().map(|(pod, labels)| Placed { pod, labels }));
-        let mut zones: Vec<Json> = sources
-            .iter()
-            .flat_map(|source| &source.offers)
-            .map(|offer| json!({"topology.kubernetes.io/zone": offer.zone}))
-            .collect();
-        zones.sort_by_key(ToString::to_string);
-        zones.dedup();
+        let mut others: Vec<Placed<'_>> = placed.clone();
+        others.extend(planned.iter().map(|(pod, labels)| Placed::new(pod, labels)));
         let mut domains = domains;
-        domains.extend(&zones);
+        domains.extend(&*zones);
         match new(sources, &mut outcome.plans, pod, &others, &domains) {
             Ok(at) => {
                 let labels = best_labels(&outcome.plans[at]);
@@ -101,6 +95,13 @@ pub(super) fn plan(inside: &Inside<'_, '_>, wanted: &[Json], without: &BTreeSet<
         }
     }
     outcome
+}
+
+/// The zones of all classes, as domains to spread over.
+fn zones(inside: &Inside<'_, '_>) -> Vec<Json> {
+    let subnets = inside.store.list(CLASSES).flat_map(|class| items(class, "/status/subnets"));
+    let zones: BTreeSet<&str> = subnets.map(|subnet| text(subnet, "/zone")).collect();
+    zones.into_iter().map(|zone| json!({"topology.kubernetes.io/zone": zone})).collect()
 }
 
 fn best_labels(plan: &Plan) -> Json {
@@ -174,7 +175,7 @@ fn usable(inside: &Inside<'_, '_>) -> Vec<Source> {
         .filter_map(|pool| {
             let class =
                 inside.store.get(CLASSES, &Key::global(text(&pool, "/spec/template/spec/nodeClassRef/name")))?.clone();
-            let offers = offers::of(inside, &pool, &class, &[]);
+            let offers: Vec<Arc<Offer>> = offers::of(inside, &pool, &class, &[]).into_iter().map(Arc::new).collect();
             let taints = items(&pool, "/spec/template/spec/taints").to_vec();
             let daemons = offers.first().map(|offer| overhead(inside, &offer.node, &taints)).unwrap_or_default();
             let (used, open) =
@@ -288,7 +289,7 @@ fn joined(
             _ => {
                 next.chosen.insert(key.clone(), wanted.to_owned());
                 for offer in &mut next.offers {
-                    offer.node["metadata"]["labels"][key] = json!(wanted);
+                    Arc::make_mut(offer).node["metadata"]["labels"][key] = json!(wanted);
                 }
             }
         }
@@ -298,6 +299,10 @@ fn joined(
         if next.offers.is_empty() {
             return Err(odd(&unmatched(source, spec)));
         }
+    }
+    topology(&mut next, pod, others, domains);
+    if next.offers.is_empty() {
+        return Err(odd("unsatisfiable topology constraint for pod"));
     }
     quantity::add(&mut next.requests, &pods::requests(spec));
     let requests = next.requests.clone();
@@ -309,10 +314,6 @@ fn joined(
         return Err(odd(&format!(
             "no instance type satisfied resources {asked} and requirements (no instance type has enough resources)"
         )));
-    }
-    topology(&mut next, pod, others, domains);
-    if next.offers.is_empty() {
-        return Err(odd("unsatisfiable topology constraint for pod"));
     }
     if !used.is_empty() {
         let limits = quantity::amounts(&source.pool["spec"]["limits"]);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value as Json, json};
 
 use super::super::inside::Inside;
-use super::super::meta::{condition, items, leaving, name, namespace, uid};
+use super::super::meta::{condition, is_true, items, leaving, name, namespace, uid};
 use super::super::{pods, quantity, volumes};
 use super::class::{self, CLASSES};
 use super::leader::acting;
@@ -44,6 +44,10 @@ pub(in super::super) fn run(inside: &mut Inside<'_, '_>) {
         return;
     }
     let now = inside.now();
+    if waiting.iter().all(|pod| nominated(inside, pod)) {
+        inside.work.karpenter.moments.remove("batch");
+        return;
+    }
     let first = *inside.work.karpenter.moments.entry("batch".to_owned()).or_insert(now);
     if !inside.reached(first + BATCH_MS) {
         return;
@@ -66,6 +70,14 @@ pub(in super::super) fn run(inside: &mut Inside<'_, '_>) {
     if let Some(at) = again.filter(|_| !outcome.failed.is_empty()) {
         inside.wake(at);
     }
+}
+
+/// Whether a node that starts is meant for a pod.
+fn nominated(inside: &Inside<'_, '_>, pod: &Json) -> bool {
+    let told = inside.work.karpenter.told.get(&format!("pod/{}", uid(pod)));
+    let place = told.and_then(|told| told.strip_prefix("Pod should schedule on: nodeclaim/"));
+    let claim = place.and_then(|place| inside.store.get(CLAIMS, &Key::global(place)));
+    claim.is_some_and(|claim| !leaving(claim) && !is_true(claim, "Initialized"))
 }
 
 fn report(inside: &mut Inside<'_, '_>, outcome: &Outcome) {

@@ -170,7 +170,12 @@ fn without_its_queue_karpenter_does_not_start_and_with_the_wrong_key_it_does_not
     lab.pass(60);
     assert_eq!(lab.get("deployments.apps", "kube-system/karpenter")["status"]["readyReplicas"], 2);
     lab.with(|here| {
-        let message = crate::sandbox::aws::sqs::Message { body: "{}".to_owned(), ..Default::default() };
+        let message = crate::sandbox::aws::sqs::Message {
+            body: "{}".to_owned(),
+            sent: here.now,
+            visible: here.now,
+            ..Default::default()
+        };
         here.region.sqs.queues.get_mut("prod").expect("it").messages.push(message);
     });
     lab.pass(30);

@@ -34,7 +34,8 @@ fn with_node() -> (Lab, String) {
 fn message(lab: &mut Lab, body: &Json) {
     let body = body.to_string();
     lab.with(|here| {
-        let message = crate::sandbox::aws::sqs::Message { body, ..Default::default() };
+        let message =
+            crate::sandbox::aws::sqs::Message { body, sent: here.now, visible: here.now, ..Default::default() };
         here.region.sqs.queues.get_mut("prod").expect("the queue").messages.push(message);
     });
 }
@@ -202,4 +203,26 @@ fn stateful_pools_that_never_consolidate_do_not() {
     lab.store().delete(now, "pods", &Key::new("default", "db"), 30).expect("a pod");
     lab.pass(3600);
     assert_eq!(lab.list(CLAIMS).len(), 1);
+}
+
+#[test]
+fn forty_nodes_come_and_go() {
+    let mut lab = Lab::running(&[general()]);
+    lab.create("deployments.apps", {
+        let mut many = deployment("many", 40, "1");
+        many["spec"]["template"]["spec"]["affinity"] = json!({"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [
+            {"labelSelector": {"matchLabels": {"app": "many"}}, "topologyKey": "kubernetes.io/hostname"},
+        ]}});
+        many
+    });
+    lab.store().change("nodepools.karpenter.sh", &Key::global("general"), |pool| {
+        pool["spec"]["limits"] = json!({"cpu": "1000"})
+    });
+    lab.pass(200);
+    assert_eq!(lab.list(CLAIMS).len(), 40);
+    assert_eq!(lab.get("deployments.apps", "default/many")["status"]["readyReplicas"], 40);
+    lab.store().change("deployments.apps", &Key::new("default", "many"), |one| one["spec"]["replicas"] = json!(0));
+    lab.pass(600);
+    assert_eq!(lab.list(CLAIMS).len(), 0);
+    assert_eq!(lab.list("nodes").len(), 2);
 }

@@ -92,7 +92,7 @@ fn a_service_gets_a_load_balancer_and_waits_for_its_end() {
 #[test]
 fn a_job_runs_to_its_end_and_an_owner_takes_its_own_along() {
     let mut lab = Lab::running(&[pool("general", &["spot"], &json!({}))]);
-    let mut spec = pod("once", "100m", &json!({}))["spec"].clone();
+    let mut spec = pod("once", "100m", &json!({"tolerations": [{"operator": "Exists"}]}))["spec"].clone();
     spec["restartPolicy"] = json!("Never");
     lab.create(
         "jobs.batch",
