@@ -323,7 +323,9 @@ fn what_leans_on_another_ends_before_it_and_is_not_made_after_it() {
 fn what_was_renamed_is_made_under_its_new_name_before_the_old_one_ends() {
     virtual_time(async {
         let world = World::default();
-        assert!(run(&world, &look(&world, &graph(&[vec![]], 1), false).await, &Stop::default(), &|_| {}).await.complete());
+        assert!(
+            run(&world, &look(&world, &graph(&[vec![]], 1), false).await, &Stop::default(), &|_| {}).await.complete()
+        );
         super::wait::pause(std::time::Duration::from_mins(1)).await;
         let mut graph = Graph::default();
         graph.add(Toy { was: Some(0), ..toy(5, Vec::new(), 1) });

@@ -31,12 +31,8 @@ mod world;
 pub use apply::{Applied, Approval, apply};
 pub use audit::{AUDIT_ACTIONS, Leftover};
 pub use base::against;
-<<<<<<< HEAD
 pub use destroy::{Destroyed, destroy, look_before};
 pub use drain::{DRAIN_ACTIONS, Survey, Wishes};
-=======
-pub use destroy::{Destroyed, destroy};
->>>>>>> cost
 pub use look::{Look, Looked, look, look_at};
 pub use output::outputs;
 pub use record::{Record, State, recorded};
