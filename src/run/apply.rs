@@ -119,9 +119,10 @@ pub async fn apply(
         acknowledged: &approval.acknowledged,
         today: world.clock.today(),
     };
-    let first = look(loaded, Some(world), ask).await?;
+    let first = Box::pin(look(loaded, Some(world), ask)).await?;
     let lock = lock(world, &first, "apply", approval.no_lock).await?;
-    let work = under_lock(loaded, world, approval, record, &lock, first, sink, stop);
+    // On the heap: the whole run is in it, and it is handed on.
+    let work = Box::pin(under_lock(loaded, world, approval, record, &lock, first, sink, stop));
     let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
     // A lock that cannot be released runs out by itself.
     let _ = lock.release().await;
@@ -149,7 +150,7 @@ async fn under_lock(
                 acknowledged: &approval.acknowledged,
                 today: world.clock.today(),
             };
-            look(loaded, Some(world), ask).await?
+            Box::pin(look(loaded, Some(world), ask)).await?
         }
         _ => looked,
     };
@@ -205,7 +206,8 @@ async fn under_lock(
     if let Some(store) = &world.store {
         record.write(store).await?;
     }
-    let outcome = execute(world, &looked, &plan, &format!("{digest} {nonce}"), lock, sink, stop).await;
+    let approval_of = format!("{digest} {nonce}");
+    let outcome = Box::pin(execute(world, &looked, &plan, &approval_of, lock, sink, stop)).await;
     // A run that has lost its lock has no say any more, not even that it is done.
     if outcome.complete()
         && approval.only.is_none()

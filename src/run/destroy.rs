@@ -68,7 +68,10 @@ pub async fn destroy(
     stop: &Stop,
 ) -> Result<Destroyed, Halt> {
     let (looked, survey) = Box::pin(look_before(loaded, world, &approval.acknowledged)).await?;
-    if looked.refused() {
+    // An endpoint that this run may open is looked through again once it is open.
+    let opens = world.cloud.opening.is_some();
+    let stops = |problem: &Problem| problem.stops() && !(opens && problem.code == "drain-unreachable");
+    if looked.findings.iter().any(stops) {
         let stops = looked.findings.into_iter().filter(Problem::stops).collect();
         return Err(Halt { exit: Exit::Refused, problems: stops });
     }
@@ -78,18 +81,19 @@ pub async fn destroy(
         return Err(Halt::new(Exit::PlanChanged, problem));
     }
     let lock = lock(world, &looked, "destroy", approval.no_lock).await?;
-    let work = async {
+    // On the heap: the whole run is in it, and it is handed on.
+    let work = Box::pin(async {
         // What could not be seen before the endpoint was opened is seen now.
         let (looked, survey) = match &world.cloud.opening {
-            Some(_) => look_before(loaded, world, &approval.acknowledged).await?,
+            Some(_) => Box::pin(look_before(loaded, world, &approval.acknowledged)).await?,
             None => (looked, survey),
         };
         if looked.refused() {
             let stops = looked.findings.into_iter().filter(Problem::stops).collect();
             return Err(Halt { exit: Exit::Refused, problems: stops });
         }
-        under_lock(world, &lock, looked, &survey, wishes, sink, stop).await
-    };
+        Box::pin(under_lock(world, &lock, looked, &survey, wishes, sink, stop)).await
+    });
     let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
     let _ = lock.release().await;
     world.close()?;

@@ -82,17 +82,17 @@ pub(crate) fn approval(looked: &Looked) -> Approval {
 
 /// Plans and applies.
 pub(crate) async fn apply(loaded: &Loaded, world: &World) -> Result<Applied, Halt> {
-    apply_with(loaded, world, &|_| {}).await
+    Box::pin(apply_with(loaded, world, &|_| {})).await
 }
 
 /// Plans and applies, telling of every event.
 pub(crate) async fn apply_with(loaded: &Loaded, world: &World, sink: &dyn Fn(&Event)) -> Result<Applied, Halt> {
-    let looked = look(loaded, world).await?;
-    run::apply(loaded, world, &approval(&looked), sink, &Stop::default()).await
+    let looked = Box::pin(look(loaded, world)).await?;
+    Box::pin(run::apply(loaded, world, &approval(&looked), sink, &Stop::default())).await
 }
 
 /// Destroys, as if the name had been typed.
 pub(crate) async fn destroy(loaded: &Loaded, world: &World) -> Result<run::Destroyed, Halt> {
     let nothing = Approval { digest: String::new(), plan: None, acknowledged: Vec::new(), no_lock: false, only: None };
-    run::destroy(loaded, world, &nothing, Wishes::default(), &|_| {}, &Stop::default()).await
+    Box::pin(run::destroy(loaded, world, &nothing, Wishes::default(), &|_| {}, &Stop::default())).await
 }
