@@ -41,12 +41,9 @@ pub(super) async fn run(args: &Args, say: &Say) -> Result<Exit, Halt> {
     let path = PathBuf::from(&edit.file);
     let old = std::fs::read_to_string(&path).map_err(|error| cannot(&path, &error))?;
     let new = edit.apply(&old).ok_or_else(|| by_hand(&digest))?;
-    let mut shown = format!("{}:{}\n", text::visible(&edit.file), edit.line);
-    if let Some(before) = &edit.before {
-        shown += &format!("  - {}\n", text::visible(before));
-    }
-    shown += &format!("  + {}\n", text::visible(&edit.after));
-    say.result(&shown);
+    let before = edit.before.as_ref().map(|before| format!("  - {}\n", text::visible(before))).unwrap_or_default();
+    let (file, after) = (text::visible(&edit.file), text::visible(&edit.after));
+    say.result(&format!("{file}:{}\n{before}  + {after}\n", edit.line));
     if !args.yes {
         apply::confirmed("Write this? Only yes is yes: ", "pass --yes")?;
     }

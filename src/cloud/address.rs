@@ -28,16 +28,17 @@ impl Own {
     pub async fn address(self) -> Result<Ipv4Addr, Failure> {
         match self {
             Self::Given(address) => Ok(address),
-            Self::Asked => match env(VARIABLE).filter(|text| !text.is_empty()) {
-                Some(text) => public(&text).map_err(|why| Failure::fatal("address", format!("{VARIABLE}: {why}"))),
-                None => {
+            Self::Asked => {
+                if let Some(text) = env(VARIABLE).filter(|text| !text.is_empty()) {
+                    public(&text).map_err(|why| Failure::fatal("address", format!("{VARIABLE}: {why}")))
+                } else {
                     let page = web::get("address", ECHO, &http::HeaderMap::new(), 256).await?;
                     let text = String::from_utf8_lossy(&page.body).into_owned();
                     public(&text).map_err(|why| {
                         Failure::fatal("address", format!("{ECHO}: {why}; set {VARIABLE} if you know better"))
                     })
                 }
-            },
+            }
         }
     }
 }

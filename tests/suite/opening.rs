@@ -143,7 +143,7 @@ fn killed_anywhere_it_is_closed_by_the_schedule_and_by_the_next_run() {
         let mut opened = 0;
         loop {
             at += 1;
-            let mut region = Region::over(state.clone(), Duration::from_mins(60));
+            let mut region = Region::over(state.clone(), Duration::from_hours(1));
             let (calls, reached) = (Arc::new(AtomicUsize::new(0)), Arc::new(Notify::new()));
             let (count, bell) = (Arc::clone(&calls), Arc::clone(&reached));
             region.sandbox = region.sandbox.record(Arc::new(move |_| {
@@ -165,7 +165,7 @@ fn killed_anywhere_it_is_closed_by_the_schedule_and_by_the_next_run() {
                 break;
             }
             // Nobody is there for two hours.
-            pass(Duration::from_mins(120)).await;
+            pass(Duration::from_hours(2)).await;
             let other = region.world(&loaded);
             touch(&other).await;
             let now = region.sandbox.with(|state| reach(state, &loaded));

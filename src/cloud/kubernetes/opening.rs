@@ -388,11 +388,14 @@ impl Inner {
                 Err(failure) => return Err(failure),
             }
         };
-        while wait {
+        if !wait {
+            return Ok(());
+        }
+        loop {
             let call = self.eks.describe_update().name(&self.ask.cluster).update_id(&update).send().await;
             let answer = call.map_err(failed("eks:DescribeUpdate"))?;
             match answer.update.and_then(|update| update.status) {
-                Some(UpdateStatus::Successful) => break,
+                Some(UpdateStatus::Successful) => return Ok(()),
                 Some(UpdateStatus::InProgress) | None if !late() => pause(LOOK).await,
                 status => {
                     let status = status.map_or_else(|| "unknown".to_owned(), |status| status.to_string());
@@ -403,7 +406,6 @@ impl Inner {
                 }
             }
         }
-        Ok(())
     }
 
     async fn put_back(&self, wait: bool) -> Result<(), Failure> {

@@ -21,10 +21,10 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::engine::{Class, Failure};
 
 /// EKS takes a token for 15 minutes from the moment of its signature; a minute is left for clocks that differ.
-pub const LIFE: Duration = Duration::from_secs(14 * 60);
+pub const LIFE: Duration = Duration::from_mins(14);
 
 /// What the presigned URL itself says. EKS does not go by it, and refuses URLs that say more than 15 minutes.
-const SAID: Duration = Duration::from_secs(60);
+const SAID: Duration = Duration::from_mins(1);
 
 /// The signed header that binds a token to one cluster.
 const CLUSTER_HEADER: &str = "x-k8s-aws-id";
