@@ -268,8 +268,13 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
 /// own moments.
 pub fn settle(here: &mut Here<'_>) {
     let now = here.now;
-    while let Some(at) = here.region.eks.next_due().filter(|at| *at < now && !here.region.kube.clusters.is_empty()) {
+    let next = |here: &Here<'_>| {
+        let due = [here.region.eks.next_due(), here.region.scheduler.next_due()];
+        due.into_iter().flatten().min().filter(|at| *at < now && !here.region.kube.clusters.is_empty())
+    };
+    while let Some(at) = next(here) {
         here.now = at;
+        aws::scheduler::settle(here);
         aws::eks::settle(here);
         kube::controllers::settle(here);
     }

@@ -29,6 +29,14 @@ pub struct State {
     pub fired: Vec<Fired>,
 }
 
+impl State {
+    /// When the next schedule fires, or tries again.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Millis> {
+        self.schedules.values().map(|schedule| schedule.at).min()
+    }
+}
+
 /// One schedule.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
