@@ -29,11 +29,11 @@ const NAMESPACES: Api = Api { group: "", version: "v1", kind: "Namespace", plura
 const IMAGE: &str = "public.ecr.aws/eks-distro/kubernetes/pause:3.10";
 
 /// A node takes 40 to 90 seconds, a Karpenter that first runs into missing capacity some minutes.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 /// A drain of a node with nothing on it takes about a minute.
-const GOING: Duration = Duration::from_secs(420);
+const GOING: Duration = Duration::from_mins(7);
 /// Karpenter asks its queue all the time.
-const MESSAGE: Duration = Duration::from_secs(120);
+const MESSAGE: Duration = Duration::from_mins(2);
 const LOOK: Duration = Duration::from_secs(3);
 
 /// IAM actions of the canary, beside those of the looks.
@@ -55,7 +55,9 @@ pub async fn canary(cloud: &Cloud, clock: &Clock, spec: &Spec, id: &Identity) ->
     let pools = pools.map(|pool| run.pool(pool));
     let (mut checks, message) = futures_util::join!(join_all(pools), run.message());
     if let Err(failure) = objects::delete(&client, &NAMESPACES, Place::global(NAMESPACE), "").await {
-        checks.iter_mut().for_each(|check| check.evidence.push(format!("namespace {NAMESPACE} stays: {failure}")));
+        for check in &mut checks {
+            check.evidence.push(format!("namespace {NAMESPACE} stays: {failure}"));
+        }
     }
     checks.push(message);
     checks

@@ -245,7 +245,7 @@ fn pools(seen: &Observed, nodes: &[NodeRow]) -> Vec<PoolRow> {
                 resource: Untrusted::new(resource),
                 used: amount(resource, used),
                 limit: amount(resource, *limit),
-                percent: if *limit == 0 { 100 } else { small(used * 100 / *limit) },
+                percent: (used * 100).checked_div(*limit).map_or(100, small),
             }
         };
         PoolRow {
@@ -267,10 +267,7 @@ fn pods(seen: &Observed) -> Vec<PodRow> {
         let node = text(pod, "/spec/nodeName");
         let room = room.get(node)?;
         let (cpu, memory) = (of_pod(pod, "requests", "cpu"), of_pod(pod, "requests", "memory"));
-        let share = |part: u128, resource: &str| match milli(&room[resource]) {
-            0 => 0,
-            all => small(part * 100 / all),
-        };
+        let share = |part: u128, resource: &str| (part * 100).checked_div(milli(&room[resource])).map_or(0, small);
         Some(PodRow {
             pod: Untrusted::new(read::full_name(pod)),
             node: Untrusted::new(node),

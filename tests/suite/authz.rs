@@ -107,15 +107,12 @@ const CHANGES: &[&str] = &[
 /// `prod` as shipped has nothing that these are for: groups of interface endpoints, people in the cluster, associations
 /// beside an add-on's, inline policies, boundaries.
 const ABSENT: &[&str] = &[
-    "eks:ListAssociatedAccessPolicies",
     "ec2:AuthorizeSecurityGroupEgress",
     "ec2:AuthorizeSecurityGroupIngress",
     "ec2:CreateSecurityGroup",
     "ec2:RevokeSecurityGroupEgress",
-    "ec2:RevokeSecurityGroupIngress",
     "ec2:UpdateSecurityGroupRuleDescriptionsEgress",
     "ec2:UpdateSecurityGroupRuleDescriptionsIngress",
-    "eks:AssociateAccessPolicy",
     "eks:CreatePodIdentityAssociation",
     "eks:DeletePodIdentityAssociation",
     "eks:DescribePodIdentityAssociation",

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_eks::types as sdk;
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 
 use super::eks;
 use crate::cloud::{Cloud, failed, gone_is_none};
@@ -119,7 +119,10 @@ impl Resource for AccessEntry {
     async fn sweep(cloud: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
         let list = async |cluster| {
             let pages = cloud.eks.list_access_entries().cluster_name(cluster).into_paginator().items().send();
-            pages.collect::<Result<Vec<_>, _>>().await.map_err(failed("eks:ListAccessEntries"))
+            let found = pages.collect::<Result<Vec<_>, _>>().await.map_err(failed("eks:ListAccessEntries"))?;
+            // What EKS makes for the system nodes' role is not ours to judge, and not asked for.
+            let system = format!(":role/rem-ci/{0}/rem-ci-{0}-system-node-", scope.environment);
+            Ok(found.into_iter().filter(|principal| !principal.contains(&system)).collect())
         };
         let read = async |id: String| {
             let found = find(cloud, &id).await?;
@@ -213,23 +216,39 @@ fn made_by_eks(live: &Live, environment: &str) -> bool {
 
 async fn find(cloud: &Cloud, id: &str) -> Read<Option<Live>> {
     let (cluster, principal) = eks::split(id);
-    let call = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
-    let entry = gone_is_none(call.send().await.map_err(failed("eks:DescribeAccessEntry")))?;
-    let Some(entry) = entry.and_then(|answer| answer.access_entry) else { return Ok(None) };
-    let mut associated = Vec::new();
-    // Only entries of type STANDARD can have access policies ("Create access entries", EKS user guide).
-    if entry.r#type().is_none_or(|kind| kind == "STANDARD") {
-        let call = cloud.eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal);
-        let mut pages = call.into_paginator().send();
-        while let Some(page) = pages.next().await {
-            match page.map_err(failed("eks:ListAssociatedAccessPolicies")) {
-                Ok(page) => associated.extend(page.associated_access_policies.unwrap_or_default()),
-                Err(failure) if failure.class == Class::Gone => break,
-                Err(failure) => return Err(failure),
-            }
+    let described = async {
+        let call = cloud.eks.describe_access_entry().cluster_name(cluster).principal_arn(principal);
+        let answer = gone_is_none(call.send().await.map_err(failed("eks:DescribeAccessEntry")))?;
+        Ok::<_, Failure>(answer.and_then(|answer| answer.access_entry))
+    };
+    // Only entries of type STANDARD can have access policies ("Create access entries", EKS user guide). Those of nodes are
+    // told by their role, which is ours; of all others both are asked for at once.
+    let standard = |entry: &sdk::AccessEntry| entry.r#type().is_none_or(|kind| kind == "STANDARD");
+    let (entry, policies) = if principal.contains(":role/rem-ci/") {
+        let Some(entry) = described.await? else { return Ok(None) };
+        let policies = if standard(&entry) { associated(cloud, cluster, principal).await? } else { Vec::new() };
+        (entry, policies)
+    } else {
+        let (entry, policies) = join(described, associated(cloud, cluster, principal)).await;
+        let Some(entry) = entry? else { return Ok(None) };
+        let policies = if standard(&entry) { policies? } else { Vec::new() };
+        (entry, policies)
+    };
+    Ok(Some(live(&entry, &policies)))
+}
+
+async fn associated(cloud: &Cloud, cluster: &str, principal: &str) -> Read<Vec<sdk::AssociatedAccessPolicy>> {
+    let call = cloud.eks.list_associated_access_policies().cluster_name(cluster).principal_arn(principal);
+    let mut pages = call.into_paginator().send();
+    let mut policies = Vec::new();
+    while let Some(page) = pages.next().await {
+        match page.map_err(failed("eks:ListAssociatedAccessPolicies")) {
+            Ok(page) => policies.extend(page.associated_access_policies.unwrap_or_default()),
+            Err(failure) if failure.class == Class::Gone => break,
+            Err(failure) => return Err(failure),
         }
     }
-    Ok(Some(live(&entry, &associated)))
+    Ok(policies)
 }
 
 fn live(entry: &sdk::AccessEntry, associated: &[sdk::AssociatedAccessPolicy]) -> Live {

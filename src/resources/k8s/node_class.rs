@@ -135,7 +135,6 @@ impl Resource for NodeClass {
             object::CLUSTER_NAME,
             object::NAME,
             Field::rolls("role", "Name of the nodes' role; Karpenter makes the instance profile"),
-            Field::rolls("instanceProfile", "A ready-made profile instead of a role; never wanted"),
             Field::rolls(
                 "amiSelectorTerms",
                 "The image; an alias is pinned at creation and moves when the file says so",

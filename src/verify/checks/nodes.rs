@@ -65,7 +65,7 @@ fn every(nodes: &[Json], version: &str) -> (bool, Vec<String>) {
     for node in nodes.iter().filter(|node| read::leaving(node).is_none()) {
         let kubelet = text(node, "/status/nodeInfo/kubeletVersion");
         let ready = read::condition(node, "Ready");
-        if !ready.as_ref().is_some_and(|ready| ready.holds()) {
+        if !ready.as_ref().is_some_and(read::Condition::holds) {
             let words = ready.map_or("no condition Ready".to_owned(), |ready| ready.words());
             bad.push(format!("{}: {words}", read::name(node)));
         } else if minor(kubelet).is_some_and(|minor| minor > most || most - minor > 3) {

@@ -45,11 +45,9 @@ fn reason(seen: &Observed, spec: &Spec, pod: &Json) -> (bool, String) {
     }
     let pools: Vec<_> = seen.kube.node_pools.iter().map(Pool::live).collect();
     let landings = landing(pod, &pools, &[], &[], &spec.region);
-    match landings.iter().find(|one| one.may) {
-        Some(may) => (false, format!("waiting for {}, and {} may take it", read::ago(age), may.pool)),
-        None => {
-            let why: Vec<_> = landings.iter().map(|one| format!("{}: {}", one.pool, one.reasons.join(", "))).collect();
-            (true, format!("no pool takes it ({})", why.join("; ")))
-        }
+    if let Some(may) = landings.iter().find(|one| one.may) {
+        return (false, format!("waiting for {}, and {} may take it", read::ago(age), may.pool));
     }
+    let why: Vec<_> = landings.iter().map(|one| format!("{}: {}", one.pool, one.reasons.join(", "))).collect();
+    (true, format!("no pool takes it ({})", why.join("; ")))
 }

@@ -43,17 +43,17 @@ fn each_break_fails_its_own_check() {
         named(&mut seen.kube.nodes, "system-1")["status"]["nodeInfo"]["osImage"] = "Amazon Linux 2".into();
     });
     fails("verify-nodes-ready", |seen| {
-        set(named(&mut seen.kube.nodes, "burst-node"), "Ready", false, "KubeletNotReady", "")
+        set(named(&mut seen.kube.nodes, "burst-node"), "Ready", false, "KubeletNotReady", "");
     });
     fails("verify-nodes-ready", |seen| {
         named(&mut seen.kube.nodes, "burst-node")["status"]["nodeInfo"]["kubeletVersion"] = "v1.37.0".into();
     });
     fails("verify-metadata", |seen| list(&mut seen.aws.instances)[3].tokens = "optional".into());
     fails("verify-karpenter-rollout", |seen| {
-        named(&mut seen.kube.deployments, "karpenter")["status"]["availableReplicas"] = 1.into()
+        named(&mut seen.kube.deployments, "karpenter")["status"]["availableReplicas"] = 1.into();
     });
     fails("verify-karpenter-rollout", |seen| {
-        named(&mut seen.kube.deployments, "karpenter")["metadata"]["generation"] = 2.into()
+        named(&mut seen.kube.deployments, "karpenter")["metadata"]["generation"] = 2.into();
     });
     fails("verify-karpenter-definitions", |seen| list(&mut seen.kube.definitions).truncate(1));
     let check = fails("verify-karpenter-log", |seen| {
@@ -71,7 +71,7 @@ fn each_break_fails_its_own_check() {
     assert!(check.evidence.contains(&"sqs:ReceiveMessage is missing".to_owned()), "{check:?}");
     fails("verify-node-class", |seen| set(named(&mut seen.kube.node_classes, "default"), "Ready", false, "", ""));
     let check = fails("verify-node-pool", |seen| {
-        list(&mut seen.kube.node_pools).retain(|pool| pool["metadata"]["name"] != "burst")
+        list(&mut seen.kube.node_pools).retain(|pool| pool["metadata"]["name"] != "burst");
     });
     assert_eq!(check.title, "NodePool burst is Ready");
     fails("verify-pending-pods", |seen| list(&mut seen.kube.pods).push(waiting("worker", "burst")));

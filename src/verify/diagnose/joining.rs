@@ -47,7 +47,7 @@ fn lost<'a>(case: &'a Case<'_>) -> Vec<(String, Option<&'a Instance>)> {
     let instances = &case.seen.aws.instances;
     let mut found: Vec<(String, Option<&Instance>)> = Vec::new();
     for claim in &case.seen.kube.node_claims {
-        let launched = read::condition(claim, "Launched").filter(|launched| launched.holds());
+        let launched = read::condition(claim, "Launched").filter(read::Condition::holds);
         let registered = read::holds(claim, "Registered");
         let late = launched.is_some_and(|launched| case.seen.now - launched.since.max(read::created(claim)) > PATIENCE);
         if late && !registered && read::leaving(claim).is_none() {
@@ -128,7 +128,7 @@ fn unexplained(case: &Case<'_>, name: &str, instance: Option<&Instance>) -> Caus
 
 fn not_ready(case: &Case<'_>, node: &Json) -> Option<Cause> {
     let ready = read::condition(node, "Ready");
-    let holds = ready.as_ref().is_some_and(|ready| ready.holds());
+    let holds = ready.as_ref().is_some_and(read::Condition::holds);
     let since = ready.as_ref().map_or(0, |ready| ready.since).max(read::created(node));
     if holds || read::leaving(node).is_some() || case.seen.now - since < 60 {
         return None;

@@ -78,14 +78,12 @@ fn tolerations(case: &Case<'_>) -> Vec<Cause> {
         let addon = addon_of(pod);
         let seen = format!("{} is Pending: {}", read::full_name(pod), waits.message);
         let title = format!("add-on {addon} does not tolerate the taint of the system nodes");
-        match found.iter_mut().find(|cause| cause.title == title) {
-            Some(cause) => cause.evidence.push(seen),
-            None => {
-                let help = format!("the taint is {taint}");
-                let cause = Cause::new("cause-addon-tolerations", title, vec![help, seen]);
-                found.push(cause.run(format!("rem-ci apply {}", case.spec.name)));
-            }
+        if let Some(known) = found.iter_mut().find(|cause| cause.title == title) {
+            known.evidence.push(seen);
+            continue;
         }
+        let cause = Cause::new("cause-addon-tolerations", title, vec![format!("the taint is {taint}"), seen]);
+        found.push(cause.run(format!("rem-ci apply {}", case.spec.name)));
     }
     found
 }

@@ -314,7 +314,7 @@ fn a_class_is_not_ready_by_each_of_its_conditions() {
         ("Ready", "cause-class-not-ready"),
     ] {
         first(code, |seen| {
-            set(named(&mut seen.kube.node_classes, "default"), kind, false, "NotFound", "nothing matched")
+            set(named(&mut seen.kube.node_classes, "default"), kind, false, "NotFound", "nothing matched");
         });
     }
 }
@@ -322,10 +322,10 @@ fn a_class_is_not_ready_by_each_of_its_conditions() {
 #[test]
 fn a_pool_is_not_ready_or_not_there() {
     first("cause-pool-not-ready", |seen| {
-        set(named(&mut seen.kube.node_pools, "burst"), "Ready", false, "ValidationFailed", "invalid")
+        set(named(&mut seen.kube.node_pools, "burst"), "Ready", false, "ValidationFailed", "invalid");
     });
     first("cause-pool-not-ready", |seen| {
-        list(&mut seen.kube.node_pools).retain(|pool| pool["metadata"]["name"] != "burst")
+        list(&mut seen.kube.node_pools).retain(|pool| pool["metadata"]["name"] != "burst");
     });
 }
 
@@ -365,10 +365,10 @@ fn unlaunched(seen: &mut Observed, message: &str) {
 fn a_launch_is_refused_by_each_reason() {
     let wrapped = "creating instance, insufficient capacity, with fleet error(s), ";
     first("cause-quota", |seen| {
-        unlaunched(seen, &format!("{wrapped}VcpuLimitExceeded: You have requested more vCPU capacity"))
+        unlaunched(seen, &format!("{wrapped}VcpuLimitExceeded: You have requested more vCPU capacity"));
     });
     first("cause-subnet-full", |seen| {
-        unlaunched(seen, &format!("{wrapped}InsufficientFreeAddressesInSubnet: not enough free addresses"))
+        unlaunched(seen, &format!("{wrapped}InsufficientFreeAddressesInSubnet: not enough free addresses"));
     });
     let cause = first("cause-spot-capacity", |seen| {
         unlaunched(
@@ -378,7 +378,7 @@ fn a_launch_is_refused_by_each_reason() {
     });
     assert_eq!(cause.title, "EC2 has no spot capacity for NodePool burst");
     first("cause-spot-role", |seen| {
-        unlaunched(seen, &format!("{wrapped}AuthFailure.ServiceLinkedRoleCreationNotPermitted: no"))
+        unlaunched(seen, &format!("{wrapped}AuthFailure.ServiceLinkedRoleCreationNotPermitted: no"));
     });
     first("cause-launch", |seen| unlaunched(seen, "creating instance, InvalidParameterCombination: something else"));
 }
@@ -452,7 +452,7 @@ fn the_controller_is_absent_or_scaled_away() {
         hungry(seen);
     });
     first("cause-controller-absent", |seen| {
-        named(&mut seen.kube.deployments, "karpenter")["spec"]["replicas"] = 0.into()
+        named(&mut seen.kube.deployments, "karpenter")["spec"]["replicas"] = 0.into();
     });
 }
 
@@ -479,7 +479,7 @@ fn the_controller_crashes_or_never_gets_ready() {
         hungry(seen);
     });
     first("cause-controller-not-ready", |seen| {
-        set(named(&mut seen.kube.pods, "karpenter-1"), "Ready", false, "ContainersNotReady", "")
+        set(named(&mut seen.kube.pods, "karpenter-1"), "Ready", false, "ContainersNotReady", "");
     });
 }
 

@@ -178,7 +178,9 @@ fn narrow(rows: &mut [Vec<String>], columns: &[&str], style: Style) {
             return;
         }
         if let Some(index) = rows.first().and_then(|head| head.iter().position(|name| name == column)) {
-            rows.iter_mut().for_each(|row| drop(row.remove(index)));
+            for row in rows.iter_mut() {
+                row.remove(index);
+            }
         }
     }
 }

@@ -177,7 +177,7 @@ impl Amounts {
     /// A share of the allocatable, whole percent.
     #[must_use]
     pub fn percent(&self, part: u64) -> u64 {
-        if self.allocatable == 0 { 0 } else { part * 100 / self.allocatable }
+        (part * 100).checked_div(self.allocatable).unwrap_or(0)
     }
 }
 

@@ -170,8 +170,9 @@ fn what_was_done_inside_a_cluster_is_told_in_every_view_and_is_inert() {
     let human = crate::view::human::apply(&report, Style { width: 100, ..Style::default() });
     assert!(human.contains("  - inside   deleted pod shop/db-0 after 10m\n"), "{human}");
     let markdown = apply_summary(&report, None, &CommentMeta::default(), SUMMARY_LIMIT);
-    assert!(markdown.contains("**Inside the cluster**\n\n- deleted pod shop/db"), "{markdown}");
-    assert!(!markdown.contains("<b>") && !markdown.contains("[x](https"), "{markdown}");
+    assert!(markdown.contains("**Inside the cluster**\n\n- deleted pod `shop/db-0`"), "{markdown}");
+    // Within a code span nothing is a tag or a link.
+    assert!(markdown.contains("- took `<b>[x](https://evil.example`) off"), "{markdown}");
     let json: serde_json::Value = serde_json::from_str(&crate::view::json::apply(&report)).unwrap();
     assert_eq!(json["notes"][0], "deleted pod shop/db-0 after 10m");
 }

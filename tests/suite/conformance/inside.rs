@@ -170,7 +170,8 @@ pub(super) const ROWS: &[Row] = &[
             patch(h, &DEPLOYMENTS, place, json!({"metadata": {"annotations": annotations}})).await;
         }
     ),
-    row!("helm-release", ["namespace"], "karpenter/helm-release", Leaf, |h| {
+    // With the system nodes, which take the controller along: nothing that only it can end is replaced there.
+    row!("helm-release", ["namespace"], "karpenter/helm-release", Nodes, |h| {
         h.edit(|all| {
             let objects = &mut all.region["kube"]["clusters"][CLUSTER]["store"]["objects"]["deployments.apps"];
             let objects = objects.as_object_mut().expect("objects");

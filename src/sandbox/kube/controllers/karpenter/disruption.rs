@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
 
 use super::super::inside::Inside;
 use super::super::meta::{annotation, is_true, label, leaving, name, namespace, uid};
@@ -34,6 +35,7 @@ pub(in super::super) fn run(inside: &mut Inside<'_, '_>) {
         return;
     }
     let mut left = room(inside, &candidates);
+    let mut scene = scene(inside);
     for (reason, fits) in
         [("Drifted", drifted as fn(&Candidate) -> bool), ("Empty", empty), ("Underutilized", underused)]
     {
@@ -51,7 +53,14 @@ pub(in super::super) fn run(inside: &mut Inside<'_, '_>) {
             }
             let budget = left.get_mut(&(name(&one.pool).to_owned(), reason)).filter(|budget| **budget > 0);
             let Some(budget) = budget else { continue };
+            // The same question has the same answer.
+            if !one.pods.is_empty()
+                && !inside.work.karpenter.news(&format!("tried/{reason}/{}", uid(&one.claim)), &scene)
+            {
+                continue;
+            }
             if disrupt(inside, &leader, one, reason) {
+                scene = self::scene(inside);
                 *budget -= 1;
                 for ((pool, other), budget) in &mut left {
                     if *pool == name(&one.pool) && *other != reason {
@@ -66,6 +75,23 @@ pub(in super::super) fn run(inside: &mut Inside<'_, '_>) {
         let next = (inside.now().div_euclid(60_000) + 1) * 60_000;
         inside.wake(next);
     }
+}
+
+/// Who is where, as one text: what a simulation depends on.
+fn scene(inside: &Inside<'_, '_>) -> String {
+    let mut hash = Sha256::new();
+    for pod in inside.store.list("pods").filter(|pod| !pods::ended(pod)) {
+        hash.update(format!("{}/{}/{};", uid(pod), pods::node(pod), leaving(pod)));
+    }
+    for node in inside.store.list("nodes") {
+        hash.update(format!("{}/{}/{};", name(node), is_true(node, "Ready"), node["spec"]["taints"]));
+    }
+    for resource in [CLAIMS, POOLS] {
+        for object in inside.store.list(resource) {
+            hash.update(format!("{}/{}/{};", uid(object), leaving(object), object["metadata"]["generation"]));
+        }
+    }
+    hex::encode(&hash.finalize()[..12])
 }
 
 fn drifted(one: &Candidate) -> bool {
