@@ -88,6 +88,12 @@ pub(super) const ROWS: &[Row] = &[
         h.edit(|all| {
             all.region["eks"] = replaced(&all.region["eks"], CLUSTER, "by-hand");
             all.region["kube"] = replaced(&all.region["kube"], CLUSTER, "by-hand");
+            // Karpenter has no rights in a cluster of another name, so what only it takes away would stay.
+            let objects = &mut all.region["kube"]["clusters"]["by-hand"]["store"]["objects"];
+            let classes = objects["ec2nodeclasses.karpenter.k8s.aws"].as_object_mut().expect("node classes");
+            for class in classes.values_mut() {
+                class["metadata"]["finalizers"] = json!([]);
+            }
             let network = &mut all.cluster()["body"]["kubernetesNetworkConfig"];
             network["serviceIpv4Cidr"] = json!("10.96.0.0/16");
             network["ipFamily"] = json!("ipv6");
