@@ -129,7 +129,7 @@ fn by_hand(name: &'static str) {
 }
 
 /// What AWS does not delete while it is used.
-const HELD: &[&str] = &["cluster", "eip", "iam-policy", "internet-gateway", "subnet", "vpc"];
+const HELD: &[&str] = &["cluster", "eip", "iam-policy", "internet-gateway", "karpenter/iam-role/node", "subnet", "vpc"];
 /// What the cluster cannot be given anew.
 const REFUSED: &[&str] = &["identity/iam-role/cluster", "kms-key"];
 /// What the system nodes cannot be given anew: they are replaced.

@@ -201,7 +201,7 @@ pub(super) const ROWS: &[Row] = &[
         class(h, "securityGroupSelectorTerms", json!([{"id": group}, {"tags": {"team": "intruders"}}])).await;
     }),
     row!("node-class", ["tags"], "karpenter/node-class/default", InPlace, |h| {
-        class(h, "tags", json!({"rem-ci:environment": "dev"})).await;
+        class(h, "tags", json!({"rem-ci:environment": "by-hand"})).await;
     }),
     row!("node-class", ["blockDeviceMappings"], "karpenter/node-class/default", InPlace, |h| {
         let ebs = json!({"volumeSize": "50Gi", "volumeType": "gp3", "encrypted": false, "deleteOnTermination": true});
