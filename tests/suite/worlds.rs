@@ -229,14 +229,14 @@ fn a_second_plan_right_after_an_apply_has_nothing_to_do() {
             let region = world.region().await;
             let open = region.world(&environment);
             let looked = look(&environment, &open).await.expect("a look");
-            let approval: Approval = approval(&looked);
-            let done = run::apply(&environment, &open, &approval, &|_| {}, &rem_ci::engine::Stop::default()).await;
+            let approved: Approval = approval(&looked);
+            let done = run::apply(&environment, &open, &approved, &|_| {}, &rem_ci::engine::Stop::default()).await;
             assert_eq!(failures(&done.expect("an apply").outcome), Vec::<String>::new(), "{}", world.name());
             let mut again = look(&environment, &open).await.expect("a look");
             if !again.plan.changes() && again.plan.steps.iter().any(|step| step.action.word() == "settle") {
                 // Nodes were rolled last: what runs on them is still coming up, which another apply waits for.
-                let approval: Approval = approval(&again);
-                let done = run::apply(&environment, &open, &approval, &|_| {}, &rem_ci::engine::Stop::default()).await;
+                let approved: Approval = approval(&again);
+                let done = run::apply(&environment, &open, &approved, &|_| {}, &rem_ci::engine::Stop::default()).await;
                 assert_eq!(failures(&done.expect("an apply").outcome), Vec::<String>::new(), "{}", world.name());
                 again = look(&environment, &open).await.expect("a look");
             }
