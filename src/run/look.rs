@@ -10,13 +10,13 @@ use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
 use crate::cost::{Bill, Book, Compared, Gathered, Line, LineClass, Rates, pack, usage};
 use crate::engine::{
-    Action, Address, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept, UNREACHABLE, Value, estimate,
-    read, tally,
+    Action, Address, CanonicalNode, Class, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept,
+    UNREACHABLE, Value, estimate, read, tally,
 };
 use crate::guard::{self, Verb};
 use crate::model::{self, Identity};
 use crate::problem::{Exit, Problem};
-use crate::resources::aws::access_entry::{AccessEntry, OPERATOR};
+use crate::resources::aws::access_entry::{AccessEntry, OPERATOR, administrator};
 use crate::resources::{self, facts, k8s};
 use crate::view::report::{Mode, Reads};
 
@@ -93,9 +93,8 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
             sight.unread.push(Problem::warning("price-list", title, help));
         }
     }
-    if ask.verb == Verb::Apply {
-        Box::pin(assume(world, &loaded.spec, &mut sight.snapshot)).await?;
-    }
+    let shut_out = Box::pin(shut_out(world, &graph, &sight.snapshot)).await?;
+    Box::pin(assume(world, &loaded.spec, ask.verb, shut_out, &mut sight.snapshot)).await?;
     let last = match &world.store {
         Some(store) => Record::read_any(store, &loaded.spec.name).await?,
         None => None,
@@ -268,23 +267,60 @@ fn needed(
         .collect()
 }
 
-/// What is inside a cluster that does not answer is taken from the record of the last apply that ended well. Without one it
-/// stays unknown.
-async fn assume(world: &World, spec: &Spec, snapshot: &mut Snapshot) -> Result<(), Halt> {
+/// Whether a cluster refuses us only because the entry that lets us in is not there: it is wanted, and nobody's live one
+/// makes us an administrator. So it is when a run has ended between the cluster and its entry, at either end of its life.
+async fn shut_out(world: &World, graph: &Graph<Cloud>, snapshot: &Snapshot) -> Result<bool, Halt> {
+    let Some(Swept::Known(entries)) = snapshot.kinds.get(AccessEntry::KIND.name) else { return Ok(false) };
+    if !snapshot.kinds.iter().any(|(kind, swept)| denied(kind, swept)) {
+        return Ok(false);
+    }
+    let identity = world.cloud.sts.get_caller_identity().send().await.map_err(cloud_failed)?;
+    let Some((_, caller)) = facts::caller(&world.cloud, identity.arn().unwrap_or_default()).await? else {
+        return Ok(false);
+    };
+    let nodes = graph.nodes().iter().filter(|node| node.address.kind() == AccessEntry::KIND.name);
+    let wanted = nodes.map(|node| node.want(&snapshot.facts)).any(|want| administrator(&want) == Some(&*caller));
+    Ok(wanted && !entries.iter().any(|live| administrator(&live.fields) == Some(&*caller)))
+}
+
+fn denied(kind: &str, swept: &Swept) -> bool {
+    matches!(swept, Swept::Unknown(failure) if k8s::inside(kind) && failure.class == Class::Denied)
+}
+
+/// What is inside a cluster that does not answer, or does not let us in yet, is taken from the record of the last apply.
+///
+/// After one that ended well all that it wanted is there. While one was under way that had its entry still to make, what it
+/// was to make is not there either: all of it needs the entry. A destroy takes the entry last. Without a record a cluster that
+/// is silent stays unknown.
+async fn assume(world: &World, spec: &Spec, verb: Verb, shut_out: bool, snapshot: &mut Snapshot) -> Result<(), Halt> {
     let silent = |kind: &str, swept: &Swept| match swept {
-        Swept::Unknown(failure) => k8s::inside(kind) && failure.code == UNREACHABLE,
+        Swept::Unknown(failure) => k8s::inside(kind) && failure.code == UNREACHABLE && verb == Verb::Apply,
         Swept::Known(_) | Swept::Assumed(_) => false,
     };
-    if !snapshot.kinds.iter().any(|(kind, swept)| silent(kind, swept)) {
+    let asked = |kind: &str, swept: &Swept| silent(kind, swept) || (shut_out && denied(kind, swept));
+    if !snapshot.kinds.iter().any(|(kind, swept)| asked(kind, swept)) {
         return Ok(());
     }
-    let record = recorded(world, spec).await?.filter(|record| record.state == State::Done);
-    let Some(record) = record.filter(|record| record.plan.digest() == record.approval) else { return Ok(()) };
-    // What was there after it: all that it wanted.
-    let left: Vec<_> = record.plan.nodes.into_iter().filter(|node| !node.fields.is_empty()).collect();
+    let record = recorded(world, spec).await?.filter(|record| record.plan.digest() == record.approval);
+    let (state, nodes) = match record {
+        Some(record) => (Some(record.state), record.plan.nodes),
+        None => (None, Vec::new()),
+    };
+    let left: Vec<_> = match state {
+        Some(State::Done) if verb == Verb::Apply => nodes.into_iter().filter(|node| !node.fields.is_empty()).collect(),
+        Some(State::Applying) if shut_out => {
+            let stood = |node: &CanonicalNode| !node.fields.is_empty() && node.action.as_deref() != Some("create");
+            nodes.into_iter().filter(stood).collect()
+        }
+        Some(State::Destroying) if shut_out => Vec::new(),
+        None if shut_out && verb == Verb::Apply => Vec::new(),
+        _ => return Ok(()),
+    };
     for (kind, swept) in &mut snapshot.kinds {
-        if silent(kind, swept) {
-            *swept = Swept::Assumed(left.iter().filter(|node| node.kind == *kind).cloned().collect());
+        if asked(kind, swept) {
+            let here: Vec<_> = left.iter().filter(|node| node.kind == *kind).cloned().collect();
+            let nothing = here.is_empty() && state != Some(State::Done);
+            *swept = if nothing { Swept::Known(Vec::new()) } else { Swept::Assumed(here) };
         }
     }
     snapshot.facts.0.extend(left.iter().flat_map(k8s::remembered));

