@@ -60,6 +60,9 @@ pub struct Looked {
     pub reads: Reads,
     /// How long an apply would take, and along which addresses.
     pub estimate: (Duration, Vec<Address>),
+    /// The cluster does not let us in, and nothing of ours can be inside: the entry that everything waits for is not made yet,
+    /// or has gone again as the last thing of a destroy.
+    pub nothing_inside: bool,
 }
 
 impl Looked {
@@ -94,7 +97,7 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
         }
     }
     let shut_out = Box::pin(shut_out(world, &graph, &sight.snapshot)).await?;
-    Box::pin(assume(world, &loaded.spec, ask.verb, shut_out, &mut sight.snapshot)).await?;
+    sight.empty = Box::pin(assume(world, &loaded.spec, ask.verb, shut_out, &mut sight.snapshot)).await?;
     let last = match &world.store {
         Some(store) => Record::read_any(store, &loaded.spec.name).await?,
         None => None,
@@ -136,12 +139,14 @@ struct Sight {
     sandbox: bool,
     /// What was applied last under this name.
     last: Option<Spec>,
+    /// See [`Looked::nothing_inside`].
+    empty: bool,
 }
 
 impl Sight {
     /// Plans, prices and lets the guards speak.
     fn judged(self, loaded: &Loaded, graph: Graph<Cloud>, ask: Look<'_>) -> Looked {
-        let Self { snapshot, unread, reads, book, live, sandbox, last } = self;
+        let Self { snapshot, unread, reads, book, live, sandbox, last, empty } = self;
         let spec = loaded.spec.clone();
         let id = Identity::of(&spec);
         let owner = owner(&spec);
@@ -186,6 +191,7 @@ impl Sight {
             bill,
             reads,
             spec,
+            nothing_inside: empty,
         }
     }
 }
@@ -230,7 +236,7 @@ async fn sight(world: &World, spec: &Spec, graph: &Graph<Cloud>, after_incomplet
     };
     let homes = spec.network.existing.iter().map(|existing| existing.vpc_id.clone()).collect();
     let snapshot = Snapshot { kinds, facts: offered.facts, homes };
-    Ok(Sight { snapshot, unread, reads, book: None, live: true, sandbox: world.mode == Mode::Sandbox, last: None })
+    Ok(Sight { snapshot, unread, reads, live: true, sandbox: world.mode == Mode::Sandbox, ..Sight::default() })
 }
 
 /// An error for every fact that could not be read and that something needs which is not there yet.
@@ -291,15 +297,15 @@ fn denied(kind: &str, swept: &Swept) -> bool {
 ///
 /// After one that ended well all that it wanted is there. While one was under way that had its entry still to make, what it
 /// was to make is not there either: all of it needs the entry. A destroy takes the entry last. Without a record a cluster that
-/// is silent stays unknown.
-async fn assume(world: &World, spec: &Spec, verb: Verb, shut_out: bool, snapshot: &mut Snapshot) -> Result<(), Halt> {
+/// is silent stays unknown. Gives whether nothing of ours can be inside.
+async fn assume(world: &World, spec: &Spec, verb: Verb, shut_out: bool, snapshot: &mut Snapshot) -> Result<bool, Halt> {
     let silent = |kind: &str, swept: &Swept| match swept {
         Swept::Unknown(failure) => k8s::inside(kind) && failure.code == UNREACHABLE && verb == Verb::Apply,
         Swept::Known(_) | Swept::Assumed(_) => false,
     };
     let asked = |kind: &str, swept: &Swept| silent(kind, swept) || (shut_out && denied(kind, swept));
     if !snapshot.kinds.iter().any(|(kind, swept)| asked(kind, swept)) {
-        return Ok(());
+        return Ok(false);
     }
     let record = recorded(world, spec).await?.filter(|record| record.plan.digest() == record.approval);
     let (state, nodes) = match record {
@@ -314,7 +320,7 @@ async fn assume(world: &World, spec: &Spec, verb: Verb, shut_out: bool, snapshot
         }
         Some(State::Destroying) if shut_out => Vec::new(),
         None if shut_out && verb == Verb::Apply => Vec::new(),
-        _ => return Ok(()),
+        _ => return Ok(false),
     };
     for (kind, swept) in &mut snapshot.kinds {
         if asked(kind, swept) {
@@ -324,7 +330,7 @@ async fn assume(world: &World, spec: &Spec, verb: Verb, shut_out: bool, snapshot
         }
     }
     snapshot.facts.0.extend(left.iter().flat_map(k8s::remembered));
-    Ok(())
+    Ok(shut_out && left.is_empty())
 }
 
 /// Asks whose credentials these are, before any other call; gives the ARN.

@@ -4,14 +4,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::header::{AUTHORIZATION, HeaderValue};
+use http::header::AUTHORIZATION;
 use http::{Request, Uri};
 use kube::client::Body;
 use kube::client::retry::RetryPolicy;
-use secrecy::ExposeSecret as _;
 use tower::retry::RetryLayer;
 use tower::{BoxError, Service, ServiceBuilder};
 
+use super::live::Bearer;
 use super::token::Signer;
 use crate::engine::Failure;
 use crate::sandbox::connector::Sandbox;
@@ -30,7 +30,7 @@ pub(super) fn client(
     let endpoint: Uri = endpoint.parse().map_err(|error| bad(format!("not an address: {error}")))?;
     let retry = RetryPolicy::new(Duration::from_millis(250), Duration::from_secs(5), 4, true);
     let retry = retry.map_err(|error| bad(error.to_string()))?;
-    let signed = Signed { inner: sandbox.kubernetes(), signer, cluster: cluster.to_owned(), endpoint };
+    let signed = Signed { inner: sandbox.kubernetes(), bearer: Bearer::new(signer, cluster), endpoint };
     let service = ServiceBuilder::new().layer(RetryLayer::new(retry)).service(signed);
     Ok(kube::Client::new(service, "default"))
 }
@@ -39,8 +39,7 @@ pub(super) fn client(
 #[derive(Clone)]
 struct Signed<S> {
     inner: S,
-    signer: Signer,
-    cluster: String,
+    bearer: Bearer,
     endpoint: Uri,
 }
 
@@ -63,15 +62,12 @@ where
         // The one that said it is ready does the work; a fresh one takes its place.
         let fresh = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, fresh);
-        let (signer, cluster, endpoint) = (self.signer.clone(), self.cluster.clone(), self.endpoint.clone());
+        let (bearer, endpoint) = (self.bearer.clone(), self.endpoint.clone());
         Box::pin(async move {
             let mut parts = endpoint.into_parts();
             parts.path_and_query = request.uri().path_and_query().cloned();
             *request.uri_mut() = Uri::from_parts(parts)?;
-            let token = signer.token(&cluster).await?;
-            let mut header = HeaderValue::from_str(&format!("Bearer {}", token.secret.expose_secret()))?;
-            header.set_sensitive(true);
-            request.headers_mut().insert(AUTHORIZATION, header);
+            request.headers_mut().insert(AUTHORIZATION, bearer.header().await?);
             inner.call(request).await.map_err(Into::into)
         })
     }

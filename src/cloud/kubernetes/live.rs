@@ -131,7 +131,7 @@ pub fn client(target: &Target, signer: Signer, road: Road) -> Result<kube::Clien
     let https = config.rustls_https_connector_with_connector(connector).map_err(|error| bad(error.to_string()))?;
     let http: Http<_, Body> = Http::builder(TokioExecutor::new()).build(https);
     let host = url.authority().map(ToString::to_string).unwrap_or_default();
-    let bearer = Bearer { signer, cluster: target.cluster.clone(), kept: Arc::default() };
+    let bearer = Bearer::new(signer, &target.cluster);
     let service = ServiceBuilder::new()
         .layer(config.base_uri_layer())
         .layer(RetryLayer::new(RetryPolicy::server_retry()))
@@ -207,14 +207,20 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 /// A token that is kept while it is good.
 #[derive(Clone)]
-struct Bearer {
+pub(super) struct Bearer {
     signer: Signer,
     cluster: String,
     kept: Arc<Mutex<Option<Token>>>,
 }
 
 impl Bearer {
-    async fn header(&self) -> Result<HeaderValue, Unreached> {
+    /// One for a cluster, by its name in EKS.
+    pub(super) fn new(signer: Signer, cluster: &str) -> Self {
+        Self { signer, cluster: cluster.to_owned(), kept: Arc::default() }
+    }
+
+    /// What goes into `Authorization`.
+    pub(super) async fn header(&self) -> Result<HeaderValue, Unreached> {
         let mut kept = self.kept.lock().await;
         let now: SystemTime = self.signer.now();
         let token = match kept.as_ref().filter(|token| token.until > now) {

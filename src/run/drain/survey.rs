@@ -69,6 +69,7 @@ pub(in crate::run) async fn survey(
     match way {
         Ok(Some((hold, inside))) => (survey.hold, survey.inside) = (Some(hold), inside),
         Ok(None) => {}
+        Err(failure) if failure.class == Class::Denied && looked.nothing_inside => {}
         // `connect: runner-cidr`: the destroy itself opens the endpoint and looks again.
         Err(_) if world.cloud.opening.as_ref().is_some_and(|opening| !opening.permitted()) => {
             quieten(&mut looked.findings);
@@ -78,8 +79,6 @@ pub(in crate::run) async fn survey(
             let digest = digest(code, [survey.whose.cluster.as_str()]);
             let waived = said(code, &digest);
             findings.push(unreachable(&survey.whose.cluster, &failure, &digest, waived));
-            // What stops an apply for the same reason has nothing to add to this.
-            looked.findings.retain(|problem| problem.code != "cluster-unreachable");
             if waived {
                 quieten(&mut looked.findings);
             }
