@@ -128,7 +128,8 @@ fn sessions_of_a_quarter_of_an_hour_last_for_three_hours() {
             "denied, calls with an ended session"
         );
         let sessions = sessions.load(Ordering::SeqCst) as u64;
+        // One after the other for calls, and one for each token of each cluster.
         let needed = took.as_secs() / SESSION.as_secs();
-        assert!((needed..=needed + 3).contains(&sessions), "{sessions} sessions in {took:?}");
+        assert!((needed..=2 * needed + 3).contains(&sessions), "{sessions} sessions in {took:?}");
     });
 }

@@ -62,17 +62,19 @@ fn make(inside: &mut Inside<'_, '_>, set: &Json, pod_name: &str, at: usize) {
     let mut volumes = items(set, "/spec/template/spec/volumes").to_vec();
     for template in items(set, "/spec/volumeClaimTemplates") {
         let claim = format!("{}-{pod_name}", name(template));
-        inside.ensure(
-            "persistentvolumeclaims",
-            json!({
-                "apiVersion": "v1", "kind": "PersistentVolumeClaim",
-                "metadata": {
-                    "name": claim, "namespace": namespace(set), "labels": set["spec"]["selector"]["matchLabels"],
-                    "finalizers": ["kubernetes.io/pvc-protection"],
-                },
-                "spec": template["spec"], "status": {"phase": "Pending"},
-            }),
-        );
+        let mut object = json!({
+            "apiVersion": "v1", "kind": "PersistentVolumeClaim",
+            "metadata": {
+                "name": claim, "namespace": namespace(set), "labels": set["spec"]["selector"]["matchLabels"],
+                "finalizers": ["kubernetes.io/pvc-protection"],
+            },
+            "spec": template["spec"], "status": {"phase": "Pending"},
+        });
+        // As the admission of DefaultStorageClass does for a claim that names none.
+        if let Some(class) = super::volumes::class(inside, &object) {
+            object["spec"]["storageClassName"] = class["metadata"]["name"].clone();
+        }
+        inside.ensure("persistentvolumeclaims", object);
         volumes.push(json!({"name": name(template), "persistentVolumeClaim": {"claimName": claim}}));
     }
     let (pod, service) = (pod_name.to_owned(), set["spec"]["serviceName"].clone());

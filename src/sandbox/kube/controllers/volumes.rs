@@ -28,7 +28,7 @@ pub(super) fn run(inside: &mut Inside<'_, '_>) {
 }
 
 /// The class of a claim: its own, or the default one.
-fn class(inside: &Inside<'_, '_>, claim: &Json) -> Option<Json> {
+pub(super) fn class(inside: &Inside<'_, '_>, claim: &Json) -> Option<Json> {
     let classes = "storageclasses.storage.k8s.io";
     match claim["spec"]["storageClassName"].as_str() {
         Some(own) => inside.store.get(classes, &Key::global(own)).cloned(),
