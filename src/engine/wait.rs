@@ -17,10 +17,10 @@ pub async fn pause(time: Duration) {
 
 /// The pause before the next look at something that usually takes `usual`, `elapsed` after it began. Before half the usual
 /// time: a quarter of what has passed, so that what is quick for once is seen soon, up to a quarter of a minute. Then a
-/// 150th of the usual time, and a fiftieth of what it is late by; never under half a second, nor over five from there on.
+/// 150th of the usual time, and a fiftieth of what it is late by; never under a quarter of a second, nor over five from there on.
 #[must_use]
 pub fn next_look(usual: Duration, elapsed: Duration) -> Duration {
-    const SHORTEST: Duration = Duration::from_millis(500);
+    const SHORTEST: Duration = Duration::from_millis(250);
     const LONGEST: Duration = Duration::from_secs(5);
     const EARLY: Duration = Duration::from_secs(15);
     let near = usual / 2;
@@ -38,7 +38,7 @@ pub fn next_try(class: Class, tries: u32) -> Duration {
     let (first, growth, longest) = match class {
         Class::Throttled => (2.0, 2.0, 20.0),
         Class::Unknown => (0.5, 2.0, 10.0),
-        _ => (0.7, 1.4, 6.0),
+        _ => (0.7, 1.4, 3.5),
     };
     let growth: f64 = growth;
     let seconds: f64 = (first * growth.powi(i32::try_from(tries.min(16)).unwrap_or(16))).min(longest);

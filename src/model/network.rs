@@ -158,7 +158,8 @@ fn nat_gateways(
     all
 }
 
-/// Endpoints, and the group that guards those with interfaces. Gives their addresses.
+/// Endpoints, and the group that guards those with interfaces. Gives the addresses of those that nodes cannot do without: S3 is
+/// reached through a NAT gateway as well, so its gateway endpoint neither holds up nodes nor waits for their end.
 fn endpoints(
     graph: &mut Graph<Cloud>,
     spec: &Spec,
@@ -184,7 +185,11 @@ fn endpoints(
             form,
             tags: named(id, service),
         };
-        all.push(graph.add(endpoint).address().clone());
+        let spare = matches!(endpoint.form, Form::Gateway { .. }) && spec.network.nat_gateways != NatGateways::None;
+        let address = graph.add(endpoint).address().clone();
+        if !spare {
+            all.push(address);
+        }
     }
     all
 }
