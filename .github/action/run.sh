@@ -101,7 +101,8 @@ fi
 trap - EXIT
 unset REM_CI_ACTION_PATH
 
-cd -- "${REM_CI_WORKING_DIRECTORY:-.}" || refuse "working-directory is no folder of this checkout"
+# Its own words would repeat the input.
+cd -- "${REM_CI_WORKING_DIRECTORY:-.}" 2> /dev/null || refuse "working-directory is no folder of this checkout"
 if [ "${REM_CI_COMMAND:-}" != changed ]; then
   exec "$run" action
 fi
