@@ -28,6 +28,11 @@ pub(super) fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
+/// The same without the lines that tell the log what to hide.
+pub(super) fn shown(text: &str) -> String {
+    text.lines().filter(|line| !line.starts_with("::add-mask::")).collect::<Vec<_>>().join("\n")
+}
+
 /// A server on this machine that answers everything alike and counts.
 pub(super) fn server(status: &'static str, body: String) -> (u16, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
@@ -99,6 +104,7 @@ fn a_child_that_prints_its_environment() {
         let command = rem_ci::cloud::children::command(&program);
         rem_ci::cloud::children::run(command, "helm", std::time::Duration::from_secs(30)).await
     });
+    println!();
     for line in ended.expect("it runs").out.lines() {
         println!("child: {line}");
     }
