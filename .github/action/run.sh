@@ -101,11 +101,15 @@ fi
 trap - EXIT
 unset REM_CI_ACTION_PATH
 
-# Its own words would repeat the input.
-cd -- "${REM_CI_WORKING_DIRECTORY:-.}" 2> /dev/null || refuse "working-directory is no folder of this checkout"
 if [ "${REM_CI_COMMAND:-}" != changed ]; then
   exec "$run" action
 fi
+
+# The program sees to the folder of an action itself. Nobody else's words here: they would repeat the input.
+case /${REM_CI_WORKING_DIRECTORY:-.}/ in
+  //* | */../*) refuse "working-directory leaves the checkout" 64 ;;
+esac
+cd -- "./${REM_CI_WORKING_DIRECTORY:-.}" 2> /dev/null || refuse "working-directory is no folder of this checkout" 64
 
 # The environments of this event as a matrix. Names only, each of the shape that the program itself insists on.
 if [ -n "${REM_CI_ENVIRONMENT:-}" ]; then

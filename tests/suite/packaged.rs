@@ -181,7 +181,7 @@ fn inputs_are_data() {
     let place = Place::new(Serves::File(good()));
     place.digests(&good());
     let hostile = "$(touch pwned)`touch pwned`; touch pwned #\"'\\\n::error::no";
-    for input in ["command", "environment", "confirm", "expect-plan"] {
+    for input in ["command", "environment", "confirm", "expect-plan", "working-directory"] {
         let ended = place.run(&[(input, hostile)], &[]);
         assert_eq!(ended.code, 0, "{input}: {} {}", ended.out, ended.err);
         assert!(
@@ -191,8 +191,12 @@ fn inputs_are_data() {
             ended.err
         );
     }
-    let ended = place.run(&[("working-directory", hostile)], &[]);
-    assert_eq!((ended.code, ended.err.as_str()), (1, ""), "{}", ended.out);
+    // A matrix is made where the environments are, and nowhere outside of the checkout.
+    for folder in [hostile, "..", "a/../..", "/etc", "nowhere"] {
+        let ended = place.run(&[("command", "changed"), ("environment", "dev"), ("working-directory", folder)], &[]);
+        assert_eq!((ended.code, ended.err.as_str()), (64, ""), "{folder}: {}", ended.out);
+        assert!(!ended.out.contains("::error::no"), "{folder}: {}", ended.out);
+    }
     assert!(!place.workspace().join("pwned").exists() && !place.action().join("pwned").exists());
     assert!(place.ran().contains("REM_CI_CONFIRM=$(touch pwned)`touch pwned`; touch pwned #\"'\\"), "{}", place.ran());
 }
