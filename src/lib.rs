@@ -3,11 +3,13 @@
 //! A pipeline of pure data, `YAML -config-> Spec -model-> Graph -read-> Snapshot -plan-> Plan -apply-> Events -view-> text`,
 //! where only *read* and *apply* do I/O.
 
+pub mod action;
 pub mod cli;
 pub mod cloud;
 pub mod config;
 pub mod cost;
 pub mod engine;
+pub mod github;
 pub mod guard;
 pub mod model;
 pub mod problem;

@@ -1,0 +1,3 @@
+//! GitHub: the event that started a run.
+
+pub mod event;
