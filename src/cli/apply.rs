@@ -113,7 +113,6 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     if verified.as_ref().is_some_and(|verified| !verified.passed()) {
         exit = Exit::Unverified;
     }
-    let meta = markdown::CommentMeta::default();
     match say.format {
         Format::Human => {
             let style = say.style(Stream::Stdout);
@@ -127,9 +126,7 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
             }
             say.result(&json::apply(&report))
         }
-        Format::Markdown => {
-            say.result(&markdown::apply_summary(&report, verified.as_ref(), &meta, markdown::SUMMARY_LIMIT))
-        }
+        Format::Markdown => say.result(&markdown::applied(&report, verified.as_ref(), markdown::SUMMARY_LIMIT)),
     };
     Ok(exit)
 }
