@@ -1,30 +1,8 @@
 //! Which role a job may take: its environment's own, of its environment's own account (`security.md` R4).
 
+pub use crate::cloud::oidc::Purpose as Role;
 use crate::config::spec::Spec;
 use crate::problem::Problem;
-
-/// What a role is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// Reads, and writes approvals.
-    Plan,
-    /// Changes the environment.
-    Apply,
-    /// Ends it.
-    Destroy,
-}
-
-impl Role {
-    /// The key under `roles:`.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Apply => "apply",
-            Self::Destroy => "destroy",
-        }
-    }
-}
 
 /// The role's ARN, if it is one that this environment may use.
 ///
@@ -37,14 +15,14 @@ pub fn of(spec: &Spec, role: Role) -> Result<&str, Box<Problem>> {
         Role::Destroy => &spec.roles.destroy,
     };
     let Some(arn) = named else {
-        let title = format!("{} names no role for this: roles.{} is not set", spec.name, role.name());
+        let title = format!("{} names no role for this: roles.{} is not set", spec.name, role.word());
         let help = "run `rem-ci bootstrap`, which makes the roles and writes them into the file";
         return Err(Box::new(Problem::error("role-missing", title, help)));
     };
     if account(arn) == Some(&spec.account) {
         return Ok(arn);
     }
-    let title = format!("roles.{} is {arn}, which is not of account {}", role.name(), spec.account);
+    let title = format!("roles.{} is {arn}, which is not of account {}", role.word(), spec.account);
     let help = "each environment has its own roles in its own account; correct the ARN, or `account`";
     Err(Box::new(Problem::error("role-account", title, help)))
 }
