@@ -159,12 +159,8 @@ impl Approval {
     /// If the store does not answer.
     pub async fn write(&self, store: &Store) -> Result<Written, Failure> {
         let digests = self.digests();
-        let name = Name {
-            environment: &self.environment,
-            pull: self.pull,
-            head_sha: &self.head_sha,
-            digests: &digests,
-        };
+        let name =
+            Name { environment: &self.environment, pull: self.pull, head_sha: &self.head_sha, digests: &digests };
         let body = serde_json::to_vec(self).map_err(|error| Failure::fatal("approval", error.to_string()))?;
         if store.put(&name.key(), body, Some("")).await?.is_some() {
             return Ok(Written::New);

@@ -6,8 +6,7 @@ use jiff::Timestamp;
 
 use super::approval::Digests;
 use super::status;
-use crate::github::event::ACTIONS_BOT;
-use crate::github::{Pull, Review, State, Status};
+use crate::github::{BOT, Pull, Review, State, Status};
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
 
@@ -73,8 +72,8 @@ pub fn planned(rules: &Rules<'_>, pull: &Pull, statuses: &[Status]) -> Result<Di
     let context = status::plan_context(environment);
     let merged = time(pull.merged_at.as_deref());
     let ours = statuses.iter().filter(|status| {
-        let bot = status.creator.as_ref().is_some_and(|user| user.login == ACTIONS_BOT && user.kind == "Bot");
-        bot && status.context == context && time(Some(&status.created_at)) <= merged
+        let bot = status.creator.as_ref().is_some_and(|user| user.login == BOT && user.kind == "Bot");
+        bot && status.context == context && (merged.is_none() || time(Some(&status.created_at)) <= merged)
     });
     let Some(status) = ours.max_by_key(|status| (time(Some(&status.created_at)), status.id)) else {
         let title = format!("pull request {number} was merged without a plan of {environment}");
@@ -90,6 +89,10 @@ pub fn planned(rules: &Rules<'_>, pull: &Pull, statuses: &[Status]) -> Result<Di
             let title = format!("pull request {number} was merged although the plan of {environment} had failed");
             return refuse("plan-failed", title, GATE);
         }
+    }
+    if status.description == status::OFFLINE {
+        let title = format!("pull request {number} was checked without AWS, which approves nothing");
+        return refuse("plan-missing", title, GATE);
     }
     status::digests(&status.description).map_or_else(
         || {
@@ -128,9 +131,12 @@ fn approvers(pull: &Pull, reviews: &[Review]) -> usize {
     let author = pull.user.as_ref().map(|user| user.id);
     // The last word of each, comments apart.
     let mut said: std::collections::BTreeMap<u64, &Review> = std::collections::BTreeMap::new();
-    for review in reviews.iter().filter(|review| matches!(&*review.state, "APPROVED" | "CHANGES_REQUESTED" | "DISMISSED")) {
+    for review in
+        reviews.iter().filter(|review| matches!(&*review.state, "APPROVED" | "CHANGES_REQUESTED" | "DISMISSED"))
+    {
         let in_time = merged.is_none() || time(review.submitted_at.as_deref()) <= merged;
-        if let Some(user) = review.user.as_ref().filter(|user| in_time && user.kind != "Bot" && Some(user.id) != author) {
+        if let Some(user) = review.user.as_ref().filter(|user| in_time && user.kind != "Bot" && Some(user.id) != author)
+        {
             said.insert(user.id, review);
         }
     }

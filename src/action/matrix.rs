@@ -62,7 +62,8 @@ pub fn matrix(found: &[Found], group: bool) -> Result<Matrix, Halt> {
     let jobs = |share: usize| places.values().map(|names| names.len().div_ceil(share)).sum::<usize>();
     let Some(share) = (2..=found.len()).find(|share| jobs(*share) <= MOST_JOBS) else {
         let title = format!("environments of {} accounts and regions are touched", places.len());
-        let help = format!("a matrix has {MOST_JOBS} jobs at most, and one job has one account and region: spread the change");
+        let help =
+            format!("a matrix has {MOST_JOBS} jobs at most, and one job has one account and region: spread the change");
         return Err(Halt::new(Exit::Refused, Problem::error("matrix-too-large", title, help)));
     };
     let shared = places.iter().flat_map(|(place, names)| {

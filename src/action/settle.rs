@@ -112,14 +112,18 @@ impl Said<'_> {
     /// Another account is another environment: nothing of it may be asked with the old one's role.
     fn moved(&mut self, path: &str, old: &str, new: &str) {
         let title = format!("{path} becomes {new}, the base branch says {old}");
-        let help = "an environment does not move: add a new one with another name, and destroy this one with its own file";
+        let help =
+            "an environment does not move: add a new one with another name, and destroy this one with its own file";
         let problem = Problem::error("guard-account", title, help);
         self.found.push(problem.at(self.head.places.at(path)));
     }
 
     fn policy(&mut self, old: &Policy, new: &Policy) {
         if old.require_review && !new.require_review {
-            self.weaker("policy.requireReview", "policy.requireReview becomes false: nobody else would have to approve");
+            self.weaker(
+                "policy.requireReview",
+                "policy.requireReview becomes false: nobody else would have to approve",
+            );
         }
         for (index, waiver) in new.waivers.iter().enumerate() {
             let known = old.waivers.iter().find(|known| known.code == waiver.code);

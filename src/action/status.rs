@@ -17,6 +17,9 @@ pub fn apply_context(environment: &str) -> String {
     format!("rem-ci/apply/{environment}")
 }
 
+/// What a status says of a pull request that got no cloud: no approval, and it does not look like one.
+pub const OFFLINE: &str = "checked without AWS: this approves nothing";
+
 /// What a status says of a plan that may be merged.
 #[must_use]
 pub fn describe(counts: &Counts, digests: &Digests) -> String {
@@ -48,7 +51,9 @@ mod tests {
     #[test]
     fn read_back() {
         let ours = Digests::of(&format!("sha256:{}", "ab".repeat(32)), &format!("sha256:{}", "0f".repeat(32)));
-        for counts in [Counts::default(), Counts { create: 99_999, update: 99_999, delete: 99_999, ..Counts::default() }] {
+        for counts in
+            [Counts::default(), Counts { create: 99_999, update: 99_999, delete: 99_999, ..Counts::default() }]
+        {
             let text = describe(&counts, &ours);
             assert!(text.chars().count() <= 140, "{text}");
             assert_eq!(digests(&text), Some(ours.clone()), "{text}");

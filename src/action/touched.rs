@@ -158,7 +158,13 @@ mod tests {
     #[test]
     fn environments_are_named_by_their_files() {
         assert_eq!(stem("environments/prod.yaml"), Some("prod"));
-        for other in ["environments/prod.yml", "environments/a/b.yaml", "prod.yaml", "environments/Prod.yaml", "environments/..yaml"] {
+        for other in [
+            "environments/prod.yml",
+            "environments/a/b.yaml",
+            "prod.yaml",
+            "environments/Prod.yaml",
+            "environments/..yaml",
+        ] {
             assert_eq!(stem(other), None, "{other}");
         }
     }

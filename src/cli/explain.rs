@@ -22,7 +22,8 @@ pub fn codes() -> Vec<(&'static str, String)> {
     let guards = guard::GUARDS.iter().flat_map(|guard| guard.codes);
     let rest =
         guards.chain(run::CODES).chain(run::drain::CODES).chain(verify::codes()).chain(github::CODES).chain(CODES);
-    let rest = rest.chain(github::oidc::CODES).chain(cloud::oidc::CODES).chain(cloud::strict::CODES).chain(action::CODES);
+    let rest =
+        rest.chain(github::oidc::CODES).chain(cloud::oidc::CODES).chain(cloud::strict::CODES).chain(action::CODES);
     all.extend(rest.map(|(code, text)| (*code, (*text).to_owned())));
     all.extend(verify::diagnose::codes().iter().map(|doc| (doc.code, format!("{}\n\n{}", doc.why, doc.help))));
     all.sort();

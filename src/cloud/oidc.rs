@@ -197,7 +197,8 @@ impl Provider {
 
     /// Begins a renewal unless one is under way or has just failed. It goes on by itself: a call that is given up does not take it along.
     fn renew(&self) {
-        let begins = self.refused_lately().is_none() && self.held(|held, _| !std::mem::replace(&mut held.renewing, true));
+        let begins =
+            self.refused_lately().is_none() && self.held(|held, _| !std::mem::replace(&mut held.renewing, true));
         if !begins {
             return;
         }
@@ -223,7 +224,9 @@ impl Provider {
             let token = self.0.assume.runner.token(AUDIENCE).await?;
             match self.assumed(&token).await {
                 Ok(session) => return Ok(session),
-                Err(failure) if tried < TRIES && passes(&failure) => wait::pause(wait::next_try(failure.class, tried)).await,
+                Err(failure) if tried < TRIES && passes(&failure) => {
+                    wait::pause(wait::next_try(failure.class, tried)).await
+                }
                 Err(failure) => return Err(self.refused(failure, token.claims)),
             }
         }
@@ -246,7 +249,8 @@ impl Provider {
             assume.runner.mask(secret);
         }
         let end = SystemTime::try_from(*given.expiration()).map_err(|error| Failure::fatal(CALL, error.to_string()))?;
-        let (key, secret, session) = (given.access_key_id(), given.secret_access_key(), given.session_token().to_owned());
+        let (key, secret, session) =
+            (given.access_key_id(), given.secret_access_key(), given.session_token().to_owned());
         Ok((Credentials::new(key, secret, Some(session), Some(end), "job identity"), end))
     }
 }

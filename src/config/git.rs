@@ -91,6 +91,26 @@ impl Git {
         Ok(head.filter_map(|line| line.strip_prefix("parent ").map(str::to_owned)).collect())
     }
 
+    /// Where the folder is in the repository: empty at its root, else with a `/` at the end.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn prefix(&self) -> Result<String, Box<Problem>> {
+        let found = self.words(&["rev-parse", "--show-prefix"])?;
+        Ok(found.and_then(|words| words.into_iter().next()).unwrap_or_default())
+    }
+
+    /// The first line of a commit's message. Anybody may have written it.
+    ///
+    /// # Errors
+    /// When git cannot be run.
+    pub fn subject(&self, commit: &str) -> Result<String, Box<Problem>> {
+        let bytes = self.ask(&["cat-file", "commit", commit])?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let message = text.split_once("\n\n").map(|(_, message)| message).unwrap_or_default();
+        Ok(message.lines().next().unwrap_or_default().to_owned())
+    }
+
     /// The files that differ between two commits or trees, beneath the folder.
     ///
     /// # Errors

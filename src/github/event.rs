@@ -12,9 +12,6 @@ use crate::problem::Problem;
 /// (<https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap>).
 pub const MAX_PAYLOAD: u64 = 25 * 1000 * 1000;
 
-/// The login under which GitHub's own token acts.
-pub const ACTIONS_BOT: &str = "github-actions[bot]";
-
 /// A workflow run: who, where, on what commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -32,6 +29,8 @@ pub struct Run {
     pub reference: String,
     /// Of the run; attempts share it.
     pub id: u64,
+    /// The number that people see.
+    pub number: u64,
     /// From 1.
     pub attempt: u32,
     /// Who pushed, dispatched, or runs it again.
@@ -225,7 +224,10 @@ pub fn read(variable: &dyn Fn(&str) -> Option<String>, payload: &[u8]) -> Result
 }
 
 /// Refuses events by name, before anything else of them is looked at.
-fn known(name: &str) -> Result<(), Box<Problem>> {
+///
+/// # Errors
+/// Why there is nothing to be done on it.
+pub fn known(name: &str) -> Result<(), Box<Problem>> {
     match name {
         "pull_request" | "merge_group" | "push" | "workflow_dispatch" | "schedule" => Ok(()),
         "pull_request_target" | "workflow_run" => {
@@ -268,6 +270,7 @@ fn run(variable: &dyn Fn(&str) -> Option<String>) -> Result<Run, Box<Problem>> {
         sha: commit(&needed(variable, "GITHUB_SHA")?)?,
         reference: needed(variable, "GITHUB_REF")?,
         id: number("GITHUB_RUN_ID")?,
+        number: variable("GITHUB_RUN_NUMBER").and_then(|number| number.parse().ok()).unwrap_or_default(),
         attempt: u32::try_from(number("GITHUB_RUN_ATTEMPT")?).unwrap_or(u32::MAX),
         actor: needed(variable, "GITHUB_ACTOR")?,
     })

@@ -134,7 +134,8 @@ impl Refusal {
                 Problem::error("no-id-token", title, help)
             }
             Self::Said { .. } => {
-                let help = "the job may have ended or been cancelled, or its permissions lack id-token; run the job again";
+                let help =
+                    "the job may have ended or been cancelled, or its permissions lack id-token; run the job again";
                 Problem::error("id-token-endpoint", title, help)
             }
             Self::Unanswered { .. } | Self::Nonsense(_) => {

@@ -22,11 +22,13 @@
 //! | `tables.rs` | which price tables there are |
 //! | `pools.rs` | node pools: which nodes, how full; groups and bars |
 //! | `errors.rs` | problems with a snippet |
+//! | `annotation.rs` | problems beside their lines on GitHub |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
 //! | `out.rs` | the one place that prints |
 
 pub mod actual;
+pub mod annotation;
 pub mod calls;
 pub mod comment;
 pub mod csv;

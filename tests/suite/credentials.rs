@@ -70,7 +70,8 @@ async fn lab(loaded: &Loaded) -> (Region, String) {
 }
 
 fn assume(clock: Clock, role: &str, given: &Arc<AtomicUsize>) -> Assume {
-    let claims = json!({ "sub": "repo:acme/platform:environment:prod", "environment": "prod", "ref": "refs/heads/main" });
+    let claims =
+        json!({ "sub": "repo:acme/platform:environment:prod", "environment": "prod", "ref": "refs/heads/main" });
     Assume {
         runner: runner(clock, claims, Arc::clone(given)),
         role: role.to_owned(),
@@ -127,7 +128,11 @@ fn sessions_of_a_quarter_of_an_hour_last_for_three_hours() {
         }
         let took = clock.boot().saturating_sub(began);
         assert!(longest > SESSION * 2 / 3, "no apply outlasted its session: {longest:?}");
-        assert_eq!((refusals.into_inner(), expired.load(Ordering::SeqCst)), (0, 0), "denied, calls with an ended session");
+        assert_eq!(
+            (refusals.into_inner(), expired.load(Ordering::SeqCst)),
+            (0, 0),
+            "denied, calls with an ended session"
+        );
         // A third of each session is left when the next takes over; calls and tokens for clusters share them.
         let given = given.load(Ordering::SeqCst) as u64;
         let needed = took.as_secs() / (SESSION.as_secs() * 2 / 3);
@@ -149,10 +154,19 @@ const STORMS: [(&str, &str, &str, u64); 6] = [
 fn storm<'a>(region: &'a Region, began: &'a RefCell<BTreeMap<&'static str, Duration>>) -> impl Fn(&Event) + 'a {
     move |event| {
         let address = event.address.to_string();
-        let Some((part, service, operation, minutes)) = STORMS.into_iter().find(|(part, ..)| address.contains(part)) else { return };
+        let Some((part, service, operation, minutes)) = STORMS.into_iter().find(|(part, ..)| address.contains(part))
+        else {
+            return;
+        };
         let begun = *began.borrow_mut().entry(part).or_insert(event.at);
         let over = event.at.saturating_sub(begun) > Duration::from_mins(minutes);
-        let rule = Rule { service: service.to_owned(), operation: operation.to_owned(), nth: 0, action: Action::Throttle, seen: 0 };
+        let rule = Rule {
+            service: service.to_owned(),
+            operation: operation.to_owned(),
+            nth: 0,
+            action: Action::Throttle,
+            seen: 0,
+        };
         region.sandbox.with(|state| {
             state.faults.retain(|known| (known.service.as_str(), known.operation.as_str()) != (service, operation));
             if !over {
@@ -181,7 +195,11 @@ fn one_apply_of_three_hours_outlives_a_dozen_sessions() {
         assert_eq!(failures(&applied.outcome), Vec::<String>::new());
         let took = applied.outcome.took;
         assert!(took > Duration::from_hours(3), "{took:?}");
-        assert_eq!((refusals.into_inner(), expired.load(Ordering::SeqCst)), (0, 0), "denied, calls with an ended session");
+        assert_eq!(
+            (refusals.into_inner(), expired.load(Ordering::SeqCst)),
+            (0, 0),
+            "denied, calls with an ended session"
+        );
         assert!(given.load(Ordering::SeqCst) >= 12, "{given:?} sessions");
         assert!(applied.verified.is_some_and(|verified| verified.passed()), "verified with the last of them");
         assert_eq!(moved(&look(&loaded, &world).await.expect("a look").plan), Vec::<String>::new());
@@ -220,11 +238,7 @@ fn its_twin_without_renewal_is_denied() {
     });
 }
 
-fn plain(
-    region: &Region,
-    loaded: &Loaded,
-    provider: Option<SharedCredentialsProvider>,
-) -> aws_types::SdkConfig {
+fn plain(region: &Region, loaded: &Loaded, provider: Option<SharedCredentialsProvider>) -> aws_types::SdkConfig {
     let spec = &loaded.spec;
     rem_ci::cloud::simulated(region.sandbox.clone(), region.clock, &spec.account, &spec.region, provider)
 }

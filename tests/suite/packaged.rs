@@ -70,7 +70,11 @@ fn a_flipped_byte_in_the_download_is_refused() {
     place.digests(&good());
     let ended = place.run(&[], &[IDENTITY]);
     assert_eq!(ended.code, 1, "{}", ended.out);
-    assert!(ended.out.contains("::error title=rem-ci::refused: the program is not the one of this version"), "{}", ended.out);
+    assert!(
+        ended.out.contains("::error title=rem-ci::refused: the program is not the one of this version"),
+        "{}",
+        ended.out
+    );
     assert_eq!((place.ran().as_str(), place.left_behind()), ("", Vec::<String>::new()));
 }
 
@@ -167,7 +171,8 @@ fn a_list_that_contradicts_itself_names_nothing() {
         std::fs::write(place.action().join(".github/digests"), format!("{list}{more}\n")).expect("a list");
         assert_eq!(place.run(&[], &[IDENTITY]).code, 4);
     }
-    std::fs::write(place.action().join(".github/digests"), list.replace(&last[..64], &last[..64].to_uppercase())).expect("a list");
+    std::fs::write(place.action().join(".github/digests"), list.replace(&last[..64], &last[..64].to_uppercase()))
+        .expect("a list");
     assert_eq!(place.run(&[], &[IDENTITY]).code, 4);
 }
 
@@ -179,7 +184,12 @@ fn inputs_are_data() {
     for input in ["command", "environment", "confirm", "expect-plan"] {
         let ended = place.run(&[(input, hostile)], &[]);
         assert_eq!(ended.code, 0, "{input}: {} {}", ended.out, ended.err);
-        assert!(!ended.out.contains("::error::no") && !ended.err.contains("::error::no"), "{input}: {} {}", ended.out, ended.err);
+        assert!(
+            !ended.out.contains("::error::no") && !ended.err.contains("::error::no"),
+            "{input}: {} {}",
+            ended.out,
+            ended.err
+        );
     }
     let ended = place.run(&[("working-directory", hostile)], &[]);
     assert_eq!((ended.code, ended.err.as_str()), (1, ""), "{}", ended.out);
@@ -190,7 +200,8 @@ fn inputs_are_data() {
 #[test]
 fn changed_gives_a_matrix_of_names() {
     let lists = |matrix: &str| program(&format!("[ \"$*\" = 'changed --matrix' ] && printf '%s\\n' '{matrix}'"));
-    let two = r#"{"include":[{"environment":"dev","account":"123456789012","region":"us-east-1"},{"environment":"prod"}]}"#;
+    let two =
+        r#"{"include":[{"environment":"dev","account":"123456789012","region":"us-east-1"},{"environment":"prod"}]}"#;
     for (matrix, changed) in [(two, "true"), (r#"{"include":[]}"#, "false")] {
         let place = Place::new(Serves::File(lists(matrix)));
         place.digests(&lists(matrix));
@@ -212,7 +223,8 @@ fn changed_gives_a_matrix_of_names() {
 
 #[test]
 fn a_cancelled_job_tells_the_program_itself() {
-    let waits = program("trap 'echo told >> \"$RAN\"; exit 130' INT\necho up >> \"$RAN\"\nwhile :; do sleep 0.05; done");
+    let waits =
+        program("trap 'echo told >> \"$RAN\"; exit 130' INT\necho up >> \"$RAN\"\nwhile :; do sleep 0.05; done");
     let place = Place::new(Serves::File(waits.clone()));
     place.digests(&waits);
     let mut child = place.start(&[], &[IDENTITY]);
@@ -233,7 +245,12 @@ fn a_cancelled_job_tells_the_program_itself() {
 #[test]
 fn the_action_is_all_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    for script in [".github/action/run.sh", ".github/release/build.sh", ".github/release/digests.sh", ".github/release/publish.sh"] {
+    for script in [
+        ".github/action/run.sh",
+        ".github/release/build.sh",
+        ".github/release/digests.sh",
+        ".github/release/publish.sh",
+    ] {
         let mode = root.join(script).metadata().expect(script).permissions().mode();
         assert_eq!(mode & 0o111, 0o111, "{script} cannot be run");
     }

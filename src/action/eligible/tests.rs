@@ -109,7 +109,9 @@ fn the_bots_own_success_before_the_merge() {
 #[test]
 fn a_fork_was_never_planned() {
     let range = range();
-    for change in [|pull: &mut Json| pull["head"]["repo"]["id"] = json!(43), |pull: &mut Json| pull["head"]["repo"] = Json::Null] {
+    for change in
+        [|pull: &mut Json| pull["head"]["repo"]["id"] = json!(43), |pull: &mut Json| pull["head"]["repo"] = Json::Null]
+    {
         let pull = json_pull(&change);
         let halt = planned(&rules(&range), &pull, &[status(&|_| {})]).unwrap_err();
         assert_eq!((halt.exit, halt.problems[0].code), (Exit::Refused, "merged-fork"));

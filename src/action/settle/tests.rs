@@ -51,7 +51,8 @@ fn a_file_that_leaves_its_guards_alone_is_taken_as_it_is() {
 #[test]
 fn a_waiver_of_its_own_does_not_count() {
     let base = plain().spec;
-    let waiver = "policy: {requireReview: false, waivers: [{code: no-limit, reason: we know what we do, until: 2026-12-24}]}";
+    let waiver =
+        "policy: {requireReview: false, waivers: [{code: no-limit, reason: we know what we do, until: 2026-12-24}]}";
     let head = replaced("policy: {requireReview: false}", waiver);
     assert_eq!(changed(&base, &head).policy.waivers, []);
     // Once it is in the base it does.
@@ -71,9 +72,11 @@ fn a_waiver_of_its_own_does_not_count() {
 #[test]
 fn findings_are_waived_by_the_base_alone() {
     let gone = "  burst: {limits: null}\n";
-    let waiver = "policy: {requireReview: false, waivers: [{code: no-limit, reason: we know what we do, until: 2026-12-24}]}";
+    let waiver =
+        "policy: {requireReview: false, waivers: [{code: no-limit, reason: we know what we do, until: 2026-12-24}]}";
     let head = dev(&|text| {
-        text.replace("  burst: {limits: {cpu: 20, memory: 40Gi}}\n", gone).replace("policy: {requireReview: false}", waiver)
+        text.replace("  burst: {limits: {cpu: 20, memory: 40Gi}}\n", gone)
+            .replace("policy: {requireReview: false}", waiver)
     });
     let waived = |loaded: &Loaded| {
         let found: Vec<_> = loaded.findings.iter().filter(|problem| problem.code == "no-limit").collect();

@@ -67,9 +67,18 @@ fn a_later_plan_without_a_word_takes_nothing_away() {
 /// Two plans of an environment that is not there yet: each makes all of it, with its own values.
 #[test]
 fn each_of_two_creates_allows_what_it_has_shown() {
-    let one = plan(&[node("node-pool/a", Some("create"), &[], &[("limits", "2")]), node(POOL, Some("create"), &[], &[("limits", "1")])]);
-    let other = plan(&[node("node-pool/a", Some("create"), &[], &[("limits", "1")]), node(POOL, Some("create"), &[], &[("limits", "2")])]);
-    let now = plan(&[node("node-pool/a", Some("create"), &[], &[("limits", "2")]), node(POOL, Some("create"), &[], &[("limits", "2")])]);
+    let one = plan(&[
+        node("node-pool/a", Some("create"), &[], &[("limits", "2")]),
+        node(POOL, Some("create"), &[], &[("limits", "1")]),
+    ]);
+    let other = plan(&[
+        node("node-pool/a", Some("create"), &[], &[("limits", "1")]),
+        node(POOL, Some("create"), &[], &[("limits", "2")]),
+    ]);
+    let now = plan(&[
+        node("node-pool/a", Some("create"), &[], &[("limits", "2")]),
+        node(POOL, Some("create"), &[], &[("limits", "2")]),
+    ]);
     assert_eq!(beyond(&now, &[&one, &other]), Vec::<String>::new());
     assert_eq!(beyond(&now, &[&other]).len(), 1);
 }

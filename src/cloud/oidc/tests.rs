@@ -170,7 +170,8 @@ fn many_calls_at_once_open_one_session() {
 fn a_call_that_is_given_up_does_not_take_the_renewal_along() {
     virtual_time(async {
         let lab = Lab::new().await;
-        let slow = Rule { service: "sts".to_owned(), operation: "*".to_owned(), nth: 0, action: Action::Slow(5_000), seen: 0 };
+        let slow =
+            Rule { service: "sts".to_owned(), operation: "*".to_owned(), nth: 0, action: Action::Slow(5_000), seen: 0 };
         lab.faults(vec![slow]);
         let provider = lab.provider(GOOD, SESSION);
         let given_up = tokio::time::timeout(Duration::from_secs(1), provider.credentials()).await;
@@ -188,7 +189,11 @@ fn a_workflow_that_was_edited_is_refused_and_the_claim_named() {
         let problem = lab.provider(edited, SESSION).open().await.expect_err("refused");
         assert_eq!(problem.code, "role-refused");
         assert!(problem.title.contains("role/apply cannot be assumed"), "{}", problem.title);
-        assert!(problem.help.starts_with("look first at the claim job_workflow_ref: it ends in refs/pull/7/merge"), "{}", problem.help);
+        assert!(
+            problem.help.starts_with("look first at the claim job_workflow_ref: it ends in refs/pull/7/merge"),
+            "{}",
+            problem.help
+        );
         assert_eq!(lab.tokens.load(Ordering::SeqCst), 1, "a no is a no");
         // Its twin differs in that claim alone.
         lab.provider(GOOD, SESSION).open().await.expect("a session");

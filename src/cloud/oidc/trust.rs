@@ -98,7 +98,9 @@ fn suspects(purpose: Purpose, claims: &Claims) -> Vec<(&'static str, String)> {
     let called_at = claims.job_workflow_ref.rsplit_once('@').map_or("", |(_, at)| at);
     if !called_at.starts_with("refs/heads/") {
         let at = if called_at.is_empty() { "nothing".to_owned() } else { shown(called_at) };
-        let why = format!("it ends in {at}; the job's reusable workflow must be called by its full name at the default branch");
+        let why = format!(
+            "it ends in {at}; the job's reusable workflow must be called by its full name at the default branch"
+        );
         found.push(("job_workflow_ref", why));
     }
     match (purpose, &claims.environment) {
@@ -113,7 +115,10 @@ fn suspects(purpose: Purpose, claims: &Claims) -> Vec<(&'static str, String)> {
             found.push(("environment", format!("it is {}, which is for destroying", shown(name))));
         }
         (Purpose::Plan, Some(name)) => {
-            let why = format!("the job runs in the GitHub environment {}, so its sub is another than the plan role's", shown(name));
+            let why = format!(
+                "the job runs in the GitHub environment {}, so its sub is another than the plan role's",
+                shown(name)
+            );
             found.push(("sub", why));
         }
         _ => {}
@@ -184,9 +189,14 @@ mod tests {
             failure,
             claims: Box::new(Claims { git_ref: "refs/heads/x\n::error::y".to_owned(), ..claims() }),
         };
-        let denied = refused(failure("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")).problem();
+        let denied =
+            refused(failure("AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity")).problem();
         assert_eq!(denied.code, "role-refused");
-        assert!(denied.help.contains("sub=repo:acme/platform:environment:prod, job_workflow_ref=acme/"), "{}", denied.help);
+        assert!(
+            denied.help.contains("sub=repo:acme/platform:environment:prod, job_workflow_ref=acme/"),
+            "{}",
+            denied.help
+        );
         assert!(denied.help.contains("rem-ci doctor") && !denied.help.contains('\n'), "{}", denied.help);
         let audience = refused(failure("InvalidIdentityToken", "Incorrect token audience")).problem();
         assert!(audience.help.starts_with("look at the claim aud"), "{}", audience.help);

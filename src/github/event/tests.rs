@@ -123,7 +123,9 @@ fn a_payload_that_is_not_github_s_is_refused() {
     assert_eq!(changed("push", "push", MERGE, "--upload-pack=x"), "event-payload");
     assert_eq!(changed("pull_request", "pull_request.opened", HEAD, "HEAD~1"), "event-payload");
     assert_eq!(changed("pull_request", "pull_request.opened", "\"ref\": \"main\"", "\"ref\": \"-x\""), "event-payload");
-    for (name, value) in [("GITHUB_SHA", "main"), ("GITHUB_REPOSITORY", "../x"), ("GITHUB_REPOSITORY_ID", "x"), ("GITHUB_RUN_ID", "")] {
+    for (name, value) in
+        [("GITHUB_SHA", "main"), ("GITHUB_REPOSITORY", "../x"), ("GITHUB_REPOSITORY_ID", "x"), ("GITHUB_RUN_ID", "")]
+    {
         let mut variables = variables("push");
         variables.insert(name, value.to_owned());
         assert!(with(&variables, &fixture("push")).is_err(), "{name}={value}");

@@ -57,8 +57,10 @@ fn double(does: &'static [Does], seen: &Seen) -> Asking {
 }
 
 /// `{"aud":"sts.amazonaws.com","sub":"repo:a/b:pull_request"}` between two other parts.
-const GOOD: Does =
-    Does::Answer(200, r#"{"count":1,"value":"e30.eyJhdWQiOiJzdHMuYW1hem9uYXdzLmNvbSIsInN1YiI6InJlcG86YS9iOnB1bGxfcmVxdWVzdCJ9.c2ln"}"#);
+const GOOD: Does = Does::Answer(
+    200,
+    r#"{"count":1,"value":"e30.eyJhdWQiOiJzdHMuYW1hem9uYXdzLmNvbSIsInN1YiI6InJlcG86YS9iOnB1bGxfcmVxdWVzdCJ9.c2ln"}"#,
+);
 
 /// One token, or why not; how long it took, and what was asked.
 fn asked(does: &'static [Does], mask: Mask) -> (Result<Token, Refusal>, Duration, Vec<(Uri, HeaderMap)>) {
@@ -113,7 +115,11 @@ fn slow_or_down_ends_in_a_minute_and_a_half_and_says_so() {
     assert_eq!(asked_slow.len(), TRIES as usize);
     let problem = slow.expect_err("no token").problem();
     assert_eq!(problem.code, "id-token-endpoint");
-    assert!(problem.title.contains("in 6 tries") && problem.title.ends_with("no answer within 10 s"), "{}", problem.title);
+    assert!(
+        problem.title.contains("in 6 tries") && problem.title.ends_with("no answer within 10 s"),
+        "{}",
+        problem.title
+    );
     let (down, took, _) = asked(&[Does::Breaks], silent());
     assert!(took > Duration::from_secs(10) && took < Duration::from_secs(20), "{took:?}");
     let down = down.expect_err("no token");
@@ -128,7 +134,10 @@ fn a_no_is_a_no_and_nonsense_is_no_token() {
     for status in [400, 401, 403, 404, 302] {
         let refused: &'static [Does] = Box::leak(Box::new([Does::Answer(status, "")]));
         let (token, _, asked) = asked(refused, silent());
-        assert_eq!(token.expect_err("no token"), Refusal::Said { host: asked[0].0.host().expect("a host").to_owned(), status });
+        assert_eq!(
+            token.expect_err("no token"),
+            Refusal::Said { host: asked[0].0.host().expect("a host").to_owned(), status }
+        );
         assert_eq!(asked.len(), 1);
     }
     let nonsense = [

@@ -20,13 +20,22 @@ impl Repository {
     fn new() -> Self {
         let repository = Self { folder: tempfile::tempdir().expect("a folder") };
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let names = ["Cargo.toml", "Cargo.lock", ".github/digests", ".github/release/digests.sh", ".github/release/publish.sh", ".github/release/sbom.py"];
+        let names = [
+            "Cargo.toml",
+            "Cargo.lock",
+            ".github/digests",
+            ".github/release/digests.sh",
+            ".github/release/publish.sh",
+            ".github/release/sbom.py",
+        ];
         for name in names {
             let to = repository.path(name);
             std::fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
             std::fs::copy(root.join(name), to).expect(name);
         }
-        for arguments in [&["init", "--quiet", "--initial-branch=main"][..], &["add", "."], &["commit", "--quiet", "--message=all"]] {
+        for arguments in
+            [&["init", "--quiet", "--initial-branch=main"][..], &["add", "."], &["commit", "--quiet", "--message=all"]]
+        {
             let git = run(repository.git().args(arguments));
             assert!(git.status.success(), "{}", words(&git));
         }
@@ -70,7 +79,8 @@ fn a_release_is_a_commit_that_names_its_bytes() {
     assert!(published.status.success(), "{}", words(&published));
     let version = env!("CARGO_PKG_VERSION");
     let said = words(&published);
-    for part in [format!("would publish v{version} at "), format!("rem-ci-{version}.cdx.json"), "SHA256SUMS".to_owned()] {
+    for part in [format!("would publish v{version} at "), format!("rem-ci-{version}.cdx.json"), "SHA256SUMS".to_owned()]
+    {
         assert!(said.contains(&part), "{said}");
     }
     let list = std::fs::read_to_string(repository.path(".github/digests")).expect("a list");
@@ -83,7 +93,10 @@ fn a_release_is_a_commit_that_names_its_bytes() {
     let parts = std::fs::read_to_string(repository.path(&format!("first/rem-ci-{version}.cdx.json"))).expect("an SBOM");
     let parts: serde_json::Value = serde_json::from_str(&parts).expect("JSON");
     let components = parts["components"].as_array().expect("a list");
-    assert!(components.len() > 200 && components.iter().all(|one| one["hashes"][0]["content"].as_str().is_some_and(|sum| sum.len() == 64)));
+    assert!(
+        components.len() > 200
+            && components.iter().all(|one| one["hashes"][0]["content"].as_str().is_some_and(|sum| sum.len() == 64))
+    );
     // Never twice.
     let again = repository.publish();
     assert!(!again.status.success() && words(&again).contains("is there already"), "{}", words(&again));

@@ -16,7 +16,8 @@ fn read(path: impl AsRef<Path>) -> String {
 
 fn files(folder: &str) -> Vec<PathBuf> {
     let entries = root().join(folder).read_dir().expect("a folder").flatten();
-    let mut files: Vec<_> = entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "yml")).collect();
+    let mut files: Vec<_> =
+        entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "yml")).collect();
     files.sort();
     files
 }
@@ -59,7 +60,10 @@ fn a_job_with_an_identity_token_runs_a_checkout_and_rem_ci_at_a_commit_and_nothi
             for (action, wanted) in [(checkout, "actions/checkout"), (ours, "rem-ci/rem-ci")] {
                 let (action, commit) = action.split_once('@').expect("at a commit");
                 assert_eq!(action, wanted, "{place}");
-                assert!(commit.len() == 40 && commit.chars().all(|digit| digit.is_ascii_hexdigit()), "{place}: {commit}");
+                assert!(
+                    commit.len() == 40 && commit.chars().all(|digit| digit.is_ascii_hexdigit()),
+                    "{place}: {commit}"
+                );
             }
             assert_eq!(steps[0]["with"]["persist-credentials"].as_bool(), Some(false), "{place}");
             assert!(steps[0]["with"]["ref"].is_null() && steps[0]["with"]["repository"].is_null(), "{place}");
@@ -71,15 +75,24 @@ fn a_job_with_an_identity_token_runs_a_checkout_and_rem_ci_at_a_commit_and_nothi
 #[test]
 fn environments_guard_what_changes_something_and_nothing_else() {
     let of = |file: &str, job: &str| {
-        let workflow: serde_yaml::Value = serde_yaml::from_str(&read(format!(".github/workflows/{file}"))).expect("YAML");
+        let workflow: serde_yaml::Value =
+            serde_yaml::from_str(&read(format!(".github/workflows/{file}"))).expect("YAML");
         let job = &workflow["jobs"][job];
         assert!(job.is_mapping(), "{file} {job:?}");
-        (job["environment"].as_str().unwrap_or_default().to_owned(), job["concurrency"]["group"].as_str().unwrap_or_default().to_owned())
+        (
+            job["environment"].as_str().unwrap_or_default().to_owned(),
+            job["concurrency"]["group"].as_str().unwrap_or_default().to_owned(),
+        )
     };
     let environment = "${{ inputs.environment }}";
     assert_eq!(of("rem-ci-apply.yml", "apply"), (environment.to_owned(), format!("rem-{environment}")));
     assert_eq!(of("rem-ci-destroy.yml", "destroy"), (format!("{environment}-destroy"), format!("rem-{environment}")));
-    for (file, job) in [("rem-ci-plan.yml", "plan"), ("rem-ci-apply.yml", "plan"), ("rem-ci-destroy.yml", "plan"), ("rem-ci-drift.yml", "drift")] {
+    for (file, job) in [
+        ("rem-ci-plan.yml", "plan"),
+        ("rem-ci-apply.yml", "plan"),
+        ("rem-ci-destroy.yml", "plan"),
+        ("rem-ci-drift.yml", "drift"),
+    ] {
         assert_eq!(of(file, job).0, "", "{file}");
     }
 }
