@@ -4,8 +4,6 @@
 //! before they were merged; the union of their approvals allows what is to be done now; and where a job has waited at a
 //! gate, what is to be done is what was shown there. Where nothing was approved, only the gate's reviewers can allow it.
 
-use std::collections::BTreeSet;
-
 use super::approvals::{self, Range};
 use super::desk::{Desk, halted, invalid};
 use super::eligible::Rules;
