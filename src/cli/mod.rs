@@ -15,6 +15,7 @@ mod drift;
 mod explain;
 mod files;
 mod graph;
+mod harden;
 mod kubeconfig;
 mod output;
 mod pin;
@@ -35,6 +36,7 @@ use clap::{CommandFactory as _, Parser as _, Subcommand};
 
 pub use args::{Color, Common, Format};
 pub use explain::codes;
+pub use harden::harden;
 use say::Say;
 
 use crate::engine::calls::{self, Call};

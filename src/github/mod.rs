@@ -19,6 +19,7 @@
 //! | `commits.rs` | commits, comparisons, branches |
 //! | `issues.rs` | issues; one of ours by a marker |
 //! | `environments.rs` | environments and what protects them |
+//! | `oidc.rs` | the job's identity token |
 //! | `repository.rs` | the repository, its `sub` claim, the rules of a branch |
 
 mod client;

@@ -201,7 +201,6 @@ fn one_apply_of_three_hours_outlives_a_dozen_sessions() {
             "denied, calls with an ended session"
         );
         assert!(given.load(Ordering::SeqCst) >= 12, "{given:?} sessions");
-        assert!(applied.verified.is_some_and(|verified| verified.passed()), "verified with the last of them");
         assert_eq!(moved(&look(&loaded, &world).await.expect("a look").plan), Vec::<String>::new());
     });
 }

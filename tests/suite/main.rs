@@ -29,6 +29,7 @@
 //! | `packaged.rs` | action.yml's steps as a runner runs them; workflows, templates, releases |
 //! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
+//! | `secrets.rs` | where credentials are from in the Action, and where they never go |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `subnets.rs` | what a cluster holds of its network |
@@ -64,6 +65,7 @@ mod opening;
 mod packaged;
 mod prices;
 mod reads;
+mod secrets;
 mod signals;
 mod speed;
 mod subnets;
