@@ -23,6 +23,8 @@ use crate::view::out;
 
 /// Reads what happened, and does it.
 pub(super) async fn run(common: &Common) -> Result<Exit, Halt> {
+    // Before anything secret is looked at.
+    super::harden().map_err(|problem| Halt::new(Exit::Failed, problem))?;
     let variable = |name: &str| env(name);
     let happened = happened(&variable)?;
     let inputs = Inputs::of(&variable)?;

@@ -38,7 +38,9 @@ impl Git {
     /// Runs git on objects. No configuration of the repository's may start a program, and nothing is fetched or asked for.
     pub(super) fn output(&self, arguments: &[&str]) -> Result<Output, Box<Problem>> {
         let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder };
-        let mut git = Command::new("git");
+        // By its whole path: a folder of the checkout that got into PATH by a relative name is not looked into.
+        let program = crate::cloud::children::find("git").unwrap_or_else(|| "git".into());
+        let mut git = Command::new(program);
         git.current_dir(folder).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).env_clear();
         // Nothing else of our environment is git's to see.
         for name in ["PATH", "HOME"] {

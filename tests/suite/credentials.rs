@@ -194,6 +194,11 @@ fn one_apply_of_three_hours_outlives_a_dozen_sessions() {
         let storm = storm(&region, &began);
         let sink = |event: &Event| {
             refusals.fetch_add(usize::from(denied(event)), Ordering::SeqCst);
+            if let Happening::Done { took } = &event.what
+                && *took > Duration::from_mins(3)
+            {
+                println!("{:>6} s {} took {} s", event.at.as_secs(), event.address, took.as_secs());
+            }
             storm(event);
         };
         let applied = apply_with(&loaded, &world, &sink).await.expect("an apply");
