@@ -132,6 +132,23 @@ fn no_program_is_started_in_another_way() {
     assert_eq!(found, Vec::<std::path::PathBuf>::new());
 }
 
+/// The Action opens AWS by `Source::Role` or a sandbox: it has no word for the other way.
+#[test]
+fn the_action_knows_no_other_way_in() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = vec![root.join("cli/action.rs")];
+    files.extend(root.join("action").read_dir().expect("a room").flatten().map(|entry| entry.path()));
+    let mut doors = 0;
+    for file in files.iter().filter(|file| file.extension().is_some_and(|end| end == "rs")) {
+        let text = std::fs::read_to_string(file).expect("a source");
+        for word in ["Source::Live", "cloud::live", "aws_config"] {
+            assert!(!text.contains(word), "{}: {word}", file.display());
+        }
+        doors += text.matches("Source::Role(").count();
+    }
+    assert!(doors > 0);
+}
+
 #[test]
 fn a_crash_tells_a_place_and_leaves_nothing() {
     let output = again("secrets::crashes_with_a_secret_in_hand", &[("RUST_BACKTRACE", "0".to_owned())]);
