@@ -2,6 +2,7 @@
 //!
 //! | module | what it shows |
 //! |---|---|
+//! | `action.rs` | `rem-ci action` from event to end |
 //! | `architecture.rs` | the walls of the house |
 //! | `authz.rs` | what the kinds declare is enough for a role, and hardly more |
 //! | `bill.rs` | what the shipped environments cost, to the cent |
@@ -38,6 +39,7 @@
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 //! | `worlds.rs` | `tests/worlds/`: what is live, and the plan that comes of it |
 
+mod action;
 mod architecture;
 mod authz;
 mod bill;
@@ -53,6 +55,7 @@ mod destroy;
 mod diagnose;
 mod drain;
 mod fault;
+mod github_double;
 mod kube_api;
 mod late;
 mod litter;
