@@ -37,7 +37,7 @@ pub(super) fn names(desk: &Desk<'_>) -> Result<Vec<String>, Halt> {
     }
     let before = before(desk)?;
     let touched = touched::between(&desk.git, &before, desk.sha(), desk.today()).map_err(invalid)?;
-    touched.orphaned.iter().for_each(|name| desk.paper.annotate(&touched::orphan(name)));
+    touched.orphaned.iter().for_each(|name| desk.note(&touched::orphan(name)));
     Ok(touched.environments.into_iter().map(|found| found.name).collect())
 }
 
@@ -67,12 +67,24 @@ struct Case {
     before: String,
 }
 
+impl Case {
+    fn rules<'a>(&'a self, desk: &'a Desk<'_>, range: &'a Range) -> Rules<'a> {
+        Rules {
+            repository_id: desk.happened.run.repository_id,
+            default_branch: &desk.happened.default_branch,
+            range: &range.commits,
+            environment: &self.settled.loaded.spec.name,
+            require_review: self.settled.loaded.spec.policy.require_review,
+        }
+    }
+}
+
 /// None where the run has no say any more.
 async fn case(desk: &Desk<'_>, name: &str) -> Result<Option<Case>, Halt> {
     let head = desk.load(desk.sha(), name)?;
     if let Standing::Superseded(tip) = standing::of(desk, &head).await? {
         let problem = superseded(desk, name, &tip);
-        desk.paper.annotate(&problem);
+        desk.note(&problem);
         desk.paper.summary(&format!(
             "### rem-ci: `{name}` stands down\n\n`{}` is newer, and its own run applies it.\n",
             short(&tip)
@@ -96,13 +108,21 @@ pub(super) async fn gate(desk: &Desk<'_>, name: &str) -> Result<Exit, Halt> {
     };
     let world = look::world(desk, &case.settled, false, None).await?;
     let seen = look::look(desk, &case.settled, case.base.as_ref(), None, world.as_ref()).await?;
-    seen.looked.findings.iter().filter(|finding| !finding.waived).for_each(|finding| desk.paper.annotate(finding));
+    seen.looked.findings.iter().filter(|finding| !finding.waived).for_each(|finding| desk.note(finding));
     let report = shown(desk, &seen.report);
     let pictures: Vec<_> = seen.environment(Stage::Planned).topology.into_iter().collect();
     desk.paper.summary(&markdown::plans(std::slice::from_ref(&report), &pictures, SUMMARY_LIMIT));
     outputs::plans(desk.paper, &[&report]);
     if seen.looked.refused() {
-        return Err(Halt { exit: Exit::Refused, problems: seen.stops() });
+        let stops = seen.stops();
+        let text = format!("refused: {}", stops.first().map(|problem| problem.code).unwrap_or_default());
+        desk.status(desk.sha(), status::apply_context(name), State::Failure, &text).await?;
+        // Those who merged it read their pull request.
+        let range = approvals::range(desk, &case.settled.loaded, None, &case.before)?;
+        let pulls = approvals::pulls(desk, &case.rules(desk, &range), &range).await?;
+        let teller = Teller { desk, name, before: case.before.clone(), pulls, seen: Some(seen) };
+        teller.refused(&stops).await?;
+        return Err(Halt { exit: Exit::Refused, problems: stops });
     }
     if !seen.looked.plan.changes() {
         // What the range brought is there: it is written down by nobody but an apply, which has nothing to do.
@@ -150,13 +170,7 @@ async fn apply_case(desk: &Desk<'_>, case: &Case, teller: &mut Teller<'_, '_>) -
     let record = run::recorded(&world, spec).await?;
     let applied = record.as_ref().and_then(|record| record.commit.as_deref());
     let range = approvals::range(desk, &case.settled.loaded, applied, &case.before)?;
-    let rules = Rules {
-        repository_id: desk.happened.run.repository_id,
-        default_branch: &desk.happened.default_branch,
-        range: &range.commits,
-        environment: &spec.name,
-        require_review: spec.policy.require_review,
-    };
+    let rules = case.rules(desk, &range);
     teller.pulls = approvals::pulls(desk, &rules, &range).await?;
     let (plans, refusals) = judged(desk, &rules, &world, case, &teller.pulls).await?;
     let seen = look::look(desk, &case.settled, case.base.as_ref(), None, Some(&world)).await?;

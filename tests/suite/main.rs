@@ -2,6 +2,7 @@
 //!
 //! | module | what it shows |
 //! |---|---|
+//! | `action.rs` | `rem-ci action` from event to end |
 //! | `architecture.rs` | the walls of the house |
 //! | `authz.rs` | what the kinds declare is enough for a role, and hardly more |
 //! | `bill.rs` | what the shipped environments cost, to the cent |
@@ -17,6 +18,8 @@
 //! | `drain.rs` | a cluster full of other people's things comes to its end |
 //! | `diagnose.rs` | broken worlds, what verify and diagnose say of each; where pods land; the canary |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
+//! | `github.rs` | the GitHub client: faults, limits, races, pages |
+//! | `github_double/` | the GitHub that tests speak to: in process, or over loopback |
 //! | `litter.rs` | what Karpenter, controllers and the CSI driver make for a cluster, put into a region |
 //! | `kube_api.rs` | the simulated Kubernetes API through a real client |
 //! | `late.rs` | listings that lag behind what was made a moment ago |
@@ -38,6 +41,7 @@
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 //! | `worlds.rs` | `tests/worlds/`: what is live, and the plan that comes of it |
 
+mod action;
 mod architecture;
 mod authz;
 mod bill;
@@ -53,6 +57,8 @@ mod destroy;
 mod diagnose;
 mod drain;
 mod fault;
+mod github;
+mod github_double;
 mod kube_api;
 mod late;
 mod litter;

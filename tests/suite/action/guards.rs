@@ -97,7 +97,7 @@ fn a_token_that_only_reads() {
         assert_eq!(done.exit, Exit::Done, "{:?}", done.codes);
         assert!(done.summary.contains("dev"), "{}", done.summary);
         // One of the repository's own has to be able to say what it found.
-        lab.double.with(|github| github.pulls.get_mut(&pull).expect("it").fork = None);
+        lab.double.with(|github| github.pulls.get_mut(&pull).expect("it").home = crate::github_double::state::Home::Here);
         let done = lab.planned(pull, "opened").run().await;
         assert_eq!(done.ended(), (Exit::Denied, vec!["github-permission"]));
     });

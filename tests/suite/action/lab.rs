@@ -127,7 +127,8 @@ impl Lab {
         let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("a file");
         lab.write("environments/base.yaml", &read("base.yaml"));
         // Its budget is on what it costs, so that a test can go over it.
-        let dev = read("dev.yaml").replace("tags: {team: platform}\n", "tags: {team: platform}\nstate: {bucket: acme-rem-ci-state}\n");
+        let dev = read("dev.yaml")
+            .replace("tags: {team: platform}\n", "tags: {team: platform}\nstate: {bucket: acme-rem-ci-state}\n");
         lab.write(FILE, &dev);
         lab.commit("The environment");
         lab.double.with(|state| state.git = crate::github_double::git::Git::default());
@@ -141,7 +142,11 @@ impl Lab {
 
     pub(super) fn git(&self, arguments: &[&str]) -> String {
         let mut git = Command::new("git");
-        git.arg("-C").arg(self.folder()).args(arguments).env_clear().env("PATH", std::env::var_os("PATH").expect("a path"));
+        git.arg("-C")
+            .arg(self.folder())
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").expect("a path"));
         for who in ["AUTHOR", "COMMITTER"] {
             git.env(format!("GIT_{who}_NAME"), "ann").env(format!("GIT_{who}_EMAIL"), "ann@example.org");
             git.env(format!("GIT_{who}_DATE"), "2026-11-24T12:00:00Z");
