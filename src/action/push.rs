@@ -351,8 +351,9 @@ async fn stale(desk: &Desk<'_>, name: &str, merged: &[Pull]) -> Result<(), Halt>
             let text = format!("stale: {name} was applied since, re-run the plan");
             desk.status(&pull.head.sha, context.clone(), State::Failure, &text).await?;
             let origin = desk.origin(&pull.head.sha, &pull.base.branch, &pull.base.sha);
-            let stage =
-                Stage::Stale(Untrusted::new(format!("{} at {}", desk.happened.default_branch, short(desk.sha()))));
+            let branch = &desk.happened.default_branch;
+            let what = format!("{branch} at {} was applied since; re-run this plan", short(desk.sha()));
+            let stage = Stage::Stale(Untrusted::new(what));
             desk.tell(pull.number, &origin, vec![Environment::new(name, stage)], None).await?;
         }
     }

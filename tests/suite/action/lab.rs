@@ -42,7 +42,8 @@ pub(super) fn bea() -> Actor {
 /// The region after dev was applied for the first time, made once for all tests.
 fn applied() -> &'static [u8] {
     static STATE: OnceLock<Vec<u8>> = OnceLock::new();
-    STATE.get_or_init(|| {
+    // In a thread of its own: whoever asks first is in a runtime already.
+    let made = || {
         virtual_time(async {
             let loaded = with_bucket("dev");
             let region = bucket_region(7, &loaded).await;
@@ -50,7 +51,8 @@ fn applied() -> &'static [u8] {
             assert_eq!(failures(&done.outcome), Vec::<String>::new());
             written(&region)
         })
-    })
+    };
+    STATE.get_or_init(|| std::thread::spawn(made).join().expect("a region"))
 }
 
 /// How a pull request is merged.
@@ -109,11 +111,18 @@ pub(super) struct Job<'a> {
 impl Lab {
     /// A region in which dev was applied from the first commit of `main`. Inside [`virtual_time`].
     pub(super) fn new() -> Self {
-        Self::over(reopened(applied(), Duration::from_hours(1)))
+        let region = reopened(applied(), Duration::from_hours(1));
+        let double = Double::by(region.clock);
+        Self::over(region, double)
     }
 
-    fn over(region: Region) -> Self {
-        let double = Double::by(region.clock);
+    /// The same with a GitHub that another process speaks to: its clock goes by itself.
+    pub(super) fn served() -> Self {
+        let region = reopened(applied(), Duration::from_hours(1));
+        Self::over(region, Double::new(crate::github_double::ticking()))
+    }
+
+    fn over(region: Region, double: Double) -> Self {
         let lab = Self {
             double,
             region,

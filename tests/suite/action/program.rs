@@ -64,7 +64,7 @@ fn output<'a>(text: &'a str, name: &str) -> &'a str {
 #[test]
 fn from_a_payload_to_an_applied_environment() {
     virtual_time(async {
-        let lab = Lab::new();
+        let lab = Lab::served();
         let served = lab.double.serve();
         let temp = tempfile::tempdir().expect("a folder");
         let pull = lab.open("longer-logs", "retentionDays: 7", "retentionDays: 14");

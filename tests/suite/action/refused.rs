@@ -91,7 +91,7 @@ fn a_direct_push_waits_for_people() {
         assert_eq!(done.ended(), (Exit::Refused, vec!["not-approved"]));
         insta::assert_snapshot!(
             "direct_push",
-            done.summary.lines().skip(1).take(8).collect::<Vec<_>>().join("\n").replace(&lab.tip()[..7], "c0mm1t0")
+            done.summary.lines().skip(1).take(7).collect::<Vec<_>>().join("\n").replace(&lab.tip()[..7], "c0mm1t0")
         );
         let gate = lab.pushed(&before).with("REM_CI_COMMAND", "plan").run().await;
         assert_eq!(gate.exit, Exit::Done);

@@ -14,7 +14,9 @@ use crate::github_double::{Does, Fault};
 fn made_then_changed_in_four_and_three_calls() {
     place(async |place| {
         let put = place.client.put_comment(place.pull, &whole(1, 1, 1, "planning")).await.expect("a comment");
-        assert!(matches!(put, Put::Written(_)));
+        let Put::Written(comment) = put else { panic!("{put:?}") };
+        assert_eq!(place.client.comment(comment.id).await.expect("an answer"), Some(comment));
+        assert_eq!(place.client.comment(1).await.expect("an answer"), None);
         assert_eq!(place.bodies(), [body(1, 1, 1, "planning")]);
         assert_eq!((place.count(LIST), place.count(POST), place.count(PATCH)), (2, 1, 0));
         place.client.put_comment(place.pull, &whole(1, 1, 2, "planned")).await.expect("a comment");
