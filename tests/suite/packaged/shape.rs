@@ -145,7 +145,7 @@ fn every_input_and_output_is_documented_in_its_own_words() {
     for (kind, heading) in [("inputs", "### Inputs"), ("outputs", "### Outputs")] {
         let rows = table(&text, heading);
         let known = action[kind].as_mapping().expect(kind);
-        assert_eq!(rows.keys().collect::<Vec<_>>().len(), known.len(), "{kind}: {rows:?}");
+        assert_eq!(rows.len(), known.len(), "{kind}: {rows:?}");
         for (name, about) in known {
             let name = name.as_str().expect("a name");
             let described = about["description"].as_str().expect("a description").trim();
