@@ -75,12 +75,7 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     match say.format {
         Format::Human => say.result(&human::apply(&report, say.style(Stream::Stdout))),
         Format::Json => say.result(&json::apply(&report)),
-        Format::Markdown => say.result(&markdown::apply_summary(
-            &report,
-            None,
-            &markdown::CommentMeta::default(),
-            markdown::SUMMARY_LIMIT,
-        )),
+        Format::Markdown => say.result(&markdown::applied(&report, None, markdown::SUMMARY_LIMIT)),
     };
     Ok(destroyed.exit())
 }

@@ -42,11 +42,10 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     }
     let style = say.style(Stream::Stdout);
     let each = |text: &dyn Fn(&DriftReport) -> String| reports.iter().map(text).collect::<Vec<_>>().join("\n");
-    let meta = markdown::CommentMeta::default();
     say.result(&match say.format {
         Format::Human => each(&|report| human::drift(report, style)),
         Format::Json => json::drifts(&reports),
-        Format::Markdown => each(&|report| markdown::drift_issue(report, &meta, markdown::SUMMARY_LIMIT)),
+        Format::Markdown => each(&|report| markdown::drift(report, markdown::SUMMARY_LIMIT)),
     });
     Ok(if moved && args.detailed_exitcode { Exit::Changes } else { Exit::Done })
 }

@@ -154,9 +154,7 @@ pub(super) async fn run(common: &args::Common, args: &Args, say: &Say) -> Result
     let text = match say.format {
         Format::Human => human::plans(&reports, say.style(Stream::Stdout)),
         Format::Json => json::plans(&reports),
-        Format::Markdown => {
-            markdown::plan_comment(&reports, &pictures, &markdown::CommentMeta::default(), markdown::SUMMARY_LIMIT)
-        }
+        Format::Markdown => markdown::plans(&reports, &pictures, markdown::SUMMARY_LIMIT),
     };
     say.result_to(&text, args.out.as_deref())?;
     Ok(exit)

@@ -32,7 +32,7 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
     match say.format {
         Format::Human => say.result(&human::verify(&report, say.style(Stream::Stdout))),
         Format::Json => say.result(&json::verify(&report)),
-        Format::Markdown => say.result(&markdown::verify_summary(&report)),
+        Format::Markdown => say.result(&markdown::verified(&report)),
     };
     Ok(if report.passed() { Exit::Done } else { Exit::Unverified })
 }

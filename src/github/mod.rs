@@ -10,6 +10,8 @@
 //! | `retry.rs` | our rules: what is sent again, waits, limits, one write a second |
 //! | `wire.rs` | HTTPS, or a service in this process |
 //! | `error.rs` | what went wrong and which permission is missing |
+//! | `event.rs` | what happened, out of the runner's variables and the payload |
+//! | `oidc.rs` | the job's identity token |
 //! | `comments.rs` | comments of an issue or pull request |
 //! | `sticky.rs` | the one comment of ours, whoever else writes it at this moment |
 //! | `statuses.rs` | commit statuses |
@@ -17,6 +19,7 @@
 //! | `commits.rs` | commits, comparisons, branches |
 //! | `issues.rs` | issues; one of ours by a marker |
 //! | `environments.rs` | environments and what protects them |
+//! | `oidc.rs` | the job's identity token |
 //! | `repository.rs` | the repository, its `sub` claim, the rules of a branch |
 
 mod client;
@@ -24,7 +27,9 @@ mod comments;
 mod commits;
 mod environments;
 mod error;
+pub mod event;
 mod issues;
+pub mod oidc;
 mod pulls;
 mod repository;
 mod retry;

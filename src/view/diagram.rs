@@ -2,6 +2,7 @@
 //! deterministic.
 
 mod dot;
+mod marks;
 mod mermaid;
 mod svg;
 

@@ -12,7 +12,9 @@
 //! | `number.rs` | money, deltas, durations |
 //! | `words.rs` | the words that human and Markdown views share |
 //! | `human.rs`, `human/` | the terminal |
-//! | `markdown.rs`, `markdown/` | comment and job summary |
+//! | `markdown.rs`, `markdown/` | Markdown, and the parts that what is for GitHub is put together from |
+//! | `comment.rs`, `comment/` | the one comment of a pull request |
+//! | `redact.rs` | account ids and ARNs shortened, for public repositories |
 //! | `json.rs` | the versioned formats |
 //! | `calls.rs` | requests as they are made |
 //! | `actual.rs` | what was billed beside what was estimated |
@@ -20,12 +22,15 @@
 //! | `tables.rs` | which price tables there are |
 //! | `pools.rs` | node pools: which nodes, how full; groups and bars |
 //! | `errors.rs` | problems with a snippet |
+//! | `annotation.rs` | problems beside their lines on GitHub |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
 //! | `out.rs` | the one place that prints |
 
 pub mod actual;
+pub mod annotation;
 pub mod calls;
+pub mod comment;
 pub mod csv;
 pub mod diagram;
 pub mod errors;
@@ -37,6 +42,7 @@ pub mod number;
 pub mod out;
 mod pools;
 pub mod progress;
+pub mod redact;
 pub mod report;
 pub mod tables;
 pub mod text;

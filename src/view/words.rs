@@ -75,6 +75,60 @@ pub(super) fn counts(counts: &Counts) -> String {
     parts.join(", ")
 }
 
+/// What a verdict over environments is made of.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Verdict {
+    /// How many change.
+    pub(super) environments: usize,
+    pub(super) create: usize,
+    pub(super) change: usize,
+    pub(super) replace: usize,
+    pub(super) delete: usize,
+    pub(super) unknown: usize,
+    /// USD a month; none where a price is missing.
+    pub(super) delta: Option<Decimal>,
+    /// Of the one that takes longest.
+    pub(super) seconds: u64,
+}
+
+impl Verdict {
+    /// `1 environment changes: 2 to create, 3 to change, nothing is destroyed, +$36.50 a month, about 4 min`.
+    pub(super) fn words(&self) -> String {
+        let environments = match self.environments {
+            1 => "1 environment changes".to_owned(),
+            more => format!("{more} environments change"),
+        };
+        let mut parts = Vec::new();
+        for (number, words) in [(self.create, "to create"), (self.change, "to change")] {
+            if number > 0 {
+                parts.push(format!("{number} {words}"));
+            }
+        }
+        match (self.replace, self.delete) {
+            (0, 0) => parts.push("nothing is destroyed".to_owned()),
+            (replace, delete) => {
+                for (number, words) in [(replace, "to replace"), (delete, "to destroy")] {
+                    if number > 0 {
+                        parts.push(format!("**{number} {words}**"));
+                    }
+                }
+            }
+        }
+        if self.unknown > 0 {
+            parts.push(format!("**{} unknown**", self.unknown));
+        }
+        let money = |delta: Decimal| match number::signed_dollars(delta).as_str() {
+            "$0.00" => "at the same cost".to_owned(),
+            figure => format!("{figure} a month"),
+        };
+        parts.push(self.delta.map_or_else(|| "cost not known".to_owned(), money));
+        if self.seconds > 0 {
+            parts.push(format!("about {}", number::about(self.seconds)));
+        }
+        format!("{environments}: {}", parts.join(", "))
+    }
+}
+
 /// What reading cost, for the header.
 pub(super) fn reads(report: &PlanReport) -> String {
     let reads = report.reads;

@@ -2,6 +2,7 @@
 //!
 //! | module | what it shows |
 //! |---|---|
+//! | `action.rs` | `rem-ci action` from event to end |
 //! | `architecture.rs` | the walls of the house |
 //! | `authz.rs` | what the kinds declare is enough for a role, and hardly more |
 //! | `bill.rs` | what the shipped environments cost, to the cent |
@@ -28,8 +29,10 @@
 //! | `moto.rs` | the kinds against a simulator that is not ours |
 //! | `opening.rs` | `connect: runner-cidr`, killed anywhere |
 //! | `objects.rs` | inside the cluster: other managers, renamed pools, an endpoint that does not answer |
+//! | `packaged.rs` | action.yml's steps as a runner runs them; workflows, templates, releases |
 //! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
+//! | `secrets.rs` | where credentials are from in the Action, and where they never go |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `subnets.rs` | what a cluster holds of its network |
@@ -38,6 +41,7 @@
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 //! | `worlds.rs` | `tests/worlds/`: what is live, and the plan that comes of it |
 
+mod action;
 mod architecture;
 mod authz;
 mod bill;
@@ -64,8 +68,10 @@ mod moto;
 mod moved;
 mod objects;
 mod opening;
+mod packaged;
 mod prices;
 mod reads;
+mod secrets;
 mod signals;
 mod speed;
 mod subnets;

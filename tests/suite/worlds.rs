@@ -180,7 +180,7 @@ fn laid_out(json: &Json, indent: usize) -> String {
 /// The plan in all three formats.
 fn written(looked: &Looked) -> [(&'static str, String); 3] {
     let reports = [plan_report(looked, Mode::Live)];
-    let comment = markdown::plan_comment(&reports, &[], &markdown::CommentMeta::default(), markdown::SUMMARY_LIMIT);
+    let comment = markdown::plans(&reports, &[], markdown::SUMMARY_LIMIT);
     [("plan.txt", human::plans(&reports, Style::default())), ("plan.md", comment), ("plan.json", json::plans(&reports))]
 }
 

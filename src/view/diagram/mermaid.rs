@@ -3,12 +3,24 @@
 use std::fmt::Write as _;
 
 use super::Topology;
+use super::marks::Marks;
+use crate::view::report::Row;
 use crate::view::text::{Untrusted, mermaid};
 
 impl Topology {
     /// A Mermaid flowchart.
     #[must_use]
     pub fn mermaid(&self) -> String {
+        self.marked(&[])
+    }
+
+    /// The same, with what a plan makes, changes, replaces and deletes marked.
+    #[must_use]
+    pub fn marked(&self, rows: &[Row]) -> String {
+        let marks = Marks::of(self, rows);
+        let word = |node: &str, before: &str| {
+            marks.nodes.get(node).map_or(String::new(), |mark| format!("{before}{}", mark.word()))
+        };
         let say = |text: &Untrusted| mermaid(text.raw());
         let mut out = String::from("flowchart TB\n");
         if self.internet_gateway {
@@ -17,48 +29,65 @@ impl Topology {
         let _ = writeln!(out, "  subgraph region[\"{} {}\"]", say(&self.environment), say(&self.region));
         let _ = writeln!(
             out,
-            "    eks[\"EKS {} - Kubernetes {}<br/>{}\"]",
+            "    eks[\"EKS {} - Kubernetes {}<br/>{}{}\"]",
             say(&self.cluster),
             say(&self.version),
-            self.endpoint
+            self.endpoint,
+            word("eks", "<br/>")
         );
-        out.push_str("    queue[\"EventBridge rules<br/>SQS interruption queue\"]\n");
-        let _ = writeln!(out, "    subgraph vpc[\"VPC {}\"]", say(&self.vpc));
+        let _ = writeln!(out, "    queue[\"EventBridge rules<br/>SQS interruption queue{}\"]", word("queue", "<br/>"));
+        let _ = writeln!(out, "    subgraph vpc[\"VPC {}{}\"]", say(&self.vpc), word("vpc", " - "));
         if self.internet_gateway {
-            out.push_str("      igw[\"internet gateway\"]\n");
+            let _ = writeln!(out, "      igw[\"internet gateway{}\"]", word("igw", "<br/>"));
         }
         for (index, zone) in self.zones.iter().enumerate() {
             let n = index + 1;
             let _ = writeln!(out, "      subgraph zone{n}[\"{}\"]", say(&zone.name));
             if let Some(public) = &zone.public {
                 let nat = if zone.nat_gateway { "<br/>NAT gateway" } else { "" };
-                let _ = writeln!(out, "        public{n}[\"public {}{nat}\"]", say(public));
+                let mark = word(&format!("public{n}"), "<br/>");
+                let _ = writeln!(out, "        public{n}[\"public {}{nat}{mark}\"]", say(public));
             }
             if let Some(private) = &zone.private {
-                let _ = writeln!(out, "        private{n}[\"private {}\"]", say(private));
+                let mark = word(&format!("private{n}"), "<br/>");
+                let _ = writeln!(out, "        private{n}[\"private {}{mark}\"]", say(private));
             }
             out.push_str("      end\n");
         }
         let _ = writeln!(
             out,
-            "      system[\"system nodes {}<br/>Karpenter {}\"]",
+            "      system[\"system nodes {}<br/>Karpenter {}{}\"]",
             say(&self.system_nodes),
-            say(&self.karpenter)
+            say(&self.karpenter),
+            word("system", "<br/>")
         );
         for (index, pool) in self.pools.iter().enumerate() {
             let _ = writeln!(
                 out,
-                "      pool{}[\"NodePool {}<br/>{}<br/>{}\"]",
+                "      pool{}[\"NodePool {}<br/>{}<br/>{}{}\"]",
                 index + 1,
                 say(&pool.name),
                 mermaid(&pool.capacity.raw().replace(',', "")),
-                mermaid(&pool.limits.raw().replace(',', ""))
+                mermaid(&pool.limits.raw().replace(',', "")),
+                word(&format!("pool{}", index + 1), "<br/>")
             );
+        }
+        for (index, name) in marks.gone.iter().enumerate() {
+            let _ = writeln!(out, "      gone{}[\"NodePool {}<br/>goes\"]", index + 1, mermaid(name));
         }
         out.push_str("    end\n  end\n");
         for (from, to, label) in self.edges() {
             let arrow = if label.is_empty() { "-->".to_owned() } else { format!("-->|{label}|") };
             let _ = writeln!(out, "  {from} {arrow} {to}");
+        }
+        let gone = (1..=marks.gone.len()).map(|index| (format!("gone{index}"), super::marks::Mark::Gone));
+        let mut classes = std::collections::BTreeMap::new();
+        for (node, mark) in marks.nodes.into_iter().chain(gone) {
+            classes.entry(mark).or_insert_with(Vec::new).push(node);
+        }
+        for (mark, nodes) in classes {
+            let (name, colours) = mark.class();
+            let _ = writeln!(out, "  classDef {name} {colours}\n  class {} {name}", nodes.join(","));
         }
         out
     }

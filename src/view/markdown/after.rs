@@ -1,193 +1,146 @@
-//! Markdown after something was done: apply, verify, drift.
+//! The parts of what was done: apply, destroy, verify; and the outputs of an environment.
 
 use std::fmt::Write as _;
 
-use super::{CommentMeta, fit, footer, marker};
+use super::document::{Document, Part, Rank};
+use super::gantt;
 use crate::view::human::ratio;
-use crate::view::report::{ApplyReport, DriftReport, Left, Outcome, OutputReport, OutputValue, Step, VerifyReport};
-use crate::view::text::{code, code_cell, mermaid, prose};
-use crate::view::{number, words};
+use crate::view::number;
+use crate::view::report::{ApplyReport, Left, Outcome, OutputReport, OutputValue, VerifyReport};
+use crate::view::text::{code, code_cell, prose};
 
-/// How an apply or a destroy ended, with the verification if there was one; for the job summary and for the comment.
+/// How an apply or a destroy ended, with the verification if there was one.
 #[must_use]
-pub fn apply_summary(report: &ApplyReport, verify: Option<&VerifyReport>, meta: &CommentMeta, limit: usize) -> String {
-    let mut out = marker(&meta.marker);
-    let _ = writeln!(out, "### {}\n", headline(report, verify));
-    let done = report.summary;
-    if report.outcome != Outcome::Refused {
-        out.push_str(
-            "| | environment | created | changed | replaced | destroyed | not begun | took | critical path | ratio |\n",
-        );
-        out.push_str("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n");
-        let _ = writeln!(
-            out,
-            "| {} | **{}** | {} | {} | {} | {} | {} | {} | {} | {} |\n",
-            if report.outcome == Outcome::Done { "✅" } else { "❌" },
-            code_cell(report.environment.raw()),
-            done.create,
-            done.changed(),
-            done.replace,
-            done.delete,
-            report.not_begun.len(),
-            number::clock(report.elapsed_ms / 1000),
-            number::clock(report.critical_path_ms / 1000),
-            ratio(report)
-        );
+pub fn applied(report: &ApplyReport, verify: Option<&VerifyReport>, limit: usize) -> String {
+    let mut document = Document::new("the log of this run");
+    let head = format!("### rem-ci: {} {}\n\n", code(report.environment.raw()), verdict(report, verify));
+    document.add(Part::whole(Rank::Verdict, "the verdict", head));
+    for part in ended(report, verify) {
+        document.add(part);
     }
-    failures(&mut out, report);
-    if let Some(verify) = verify {
-        checks(&mut out, verify);
+    if let Some(chart) = gantt(&report.steps) {
+        document.add(chart);
     }
-    notes(&mut out, report);
-    left(&mut out, "Left over", &report.leftovers);
-    left(&mut out, "Kept on purpose", &report.kept);
-    gantt(&mut out, &report.steps);
-    if report.outcome == Outcome::Incomplete || report.outcome == Outcome::Interrupted {
-        out.push_str("**Next**: run the job again. It continues where this one stopped and does nothing twice.\n\n");
+    document.notice_here();
+    if matches!(report.outcome, Outcome::Incomplete | Outcome::Interrupted) {
+        let next = "**Next**: run it again. It continues where this one stopped and does nothing twice.\n\n";
+        document.add(Part::whole(Rank::Next, "what is next", next));
     }
-    out.push_str(&footer(meta));
-    fit(&out, limit)
+    document.render(limit)
 }
 
-fn headline(report: &ApplyReport, verify: Option<&VerifyReport>) -> String {
+/// What came of it: failures first, then figures, checks, what is left.
+pub(in crate::view) fn ended(report: &ApplyReport, verify: Option<&VerifyReport>) -> Vec<Part> {
+    let mut parts = vec![failures(report), figures(report)];
+    parts.extend(verify.map(checks).unwrap_or_default());
+    let notes = report.notes.iter().map(|note| format!("- {}", prose(note.raw()))).collect();
+    parts.push(Part::rows(Rank::Stage, "what was done inside", "**Inside the cluster**\n\n", notes, ""));
+    parts.push(left("Left over", "what is left over", &report.leftovers));
+    parts.push(left("Kept on purpose", "what was kept", &report.kept));
+    parts
+}
+
+fn figures(report: &ApplyReport) -> Part {
+    if report.outcome == Outcome::Refused {
+        return Part::whole(Rank::Stage, "the figures", "");
+    }
+    let done = report.summary;
+    let text = format!(
+        "| | environment | created | changed | replaced | destroyed | not begun | took | critical path | ratio |\n\
+         |---|---|--:|--:|--:|--:|--:|--:|--:|--:|\n| {} | **{}** | {} | {} | {} | {} | {} | {} | {} | {} |\n\n",
+        if report.outcome == Outcome::Done { "✅" } else { "❌" },
+        code_cell(report.environment.raw()),
+        done.create,
+        done.changed(),
+        done.replace,
+        done.delete,
+        report.not_begun.len(),
+        number::clock(report.elapsed_ms / 1000),
+        number::clock(report.critical_path_ms / 1000),
+        ratio(report)
+    );
+    Part::whole(Rank::Stage, "the figures", text)
+}
+
+/// `applied in 11:21, verified (18 of 18 checks)`.
+pub(in crate::view) fn verdict(report: &ApplyReport, verify: Option<&VerifyReport>) -> String {
     let took = number::clock(report.elapsed_ms / 1000);
     let verb = if report.verb == "destroy" { "destroyed" } else { "applied" };
     let ending = match report.outcome {
         Outcome::Done => format!("{verb} in {took}"),
-        Outcome::Incomplete => format!("{} incomplete after {took}", report.verb),
+        Outcome::Incomplete => format!("**{} incomplete** after {took}", report.verb),
         Outcome::Refused => format!("{} refused", report.verb),
-        Outcome::Interrupted => format!("{} interrupted after {took}", report.verb),
+        Outcome::Interrupted => format!("**{} interrupted** after {took}", report.verb),
     };
     let checked = verify.map_or(String::new(), |verify| {
         let good = verify.checks.iter().filter(|check| check.passed).count();
         let word = if verify.passed() { "verified" } else { "**not verified**" };
         format!(", {word} ({good} of {})", number::count(verify.checks.len(), "check"))
     });
-    format!("rem-ci: {} {ending}{checked}", code(report.environment.raw()))
+    format!("{ending}{checked}")
 }
 
-fn failures(out: &mut String, report: &ApplyReport) {
-    let failed: Vec<_> = report.steps.iter().filter_map(|step| Some((step, step.error.as_ref()?))).collect();
-    if failed.is_empty() && report.problems.is_empty() {
-        return;
+fn failures(report: &ApplyReport) -> Part {
+    let failed = report.steps.iter().filter_map(|step| Some((step, step.error.as_ref()?)));
+    let mut lines: Vec<String> = failed
+        .map(|(step, error)| {
+            format!("**{} failed** {}: {}", step.action.as_str(), code(step.address.as_str()), code(error.raw()))
+        })
+        .collect();
+    // What a failed step says of itself is said once.
+    let said = |address| report.steps.iter().any(|step| step.error.is_some() && Some(&step.address) == address);
+    lines.extend(
+        report
+            .problems
+            .iter()
+            .filter(|problem| problem.code != "incomplete" || !said(problem.address.as_ref()))
+            .map(super::plan::finding),
+    );
+    let begun = report.not_begun.len();
+    if begun > 0 {
+        let names: Vec<_> = report.not_begun.iter().take(5).map(|address| code(address.as_str())).collect();
+        let more = if begun > 5 { format!(" and {} more", begun - 5) } else { String::new() };
+        lines.push(format!("not begun: {}{more}", names.join(", ")));
     }
-    out.push_str("> [!CAUTION]\n");
-    for (step, error) in failed {
-        let what = format!("**{} failed** {}", step.action.as_str(), code(step.address.as_str()));
-        let _ = writeln!(out, "> {what}: {}<br>", code(error.raw()));
-    }
-    for problem in &report.problems {
-        let head = format!("**{}** {}", words::severity(problem.severity), prose(&problem.title));
-        let help = if problem.help.is_empty() { String::new() } else { format!(". Help: {}", prose(&problem.help)) };
-        let _ = writeln!(out, "> {head}{help} ({})<br>", code(&format!("rem-ci explain {}", problem.code)));
-    }
-    out.push('\n');
+    Part::alert(Rank::Danger, "the failures", "CAUTION", &lines)
 }
 
 /// A verification on its own.
 #[must_use]
-pub fn verify_summary(report: &VerifyReport) -> String {
+pub fn verified(report: &VerifyReport) -> String {
     let word = if report.passed() { "verified" } else { "**not verified**" };
-    let mut out = format!("### rem-ci: {} {word}\n\n", code(report.environment.raw()));
-    checks(&mut out, report);
-    out
+    let mut document = Document::new("`rem-ci verify`");
+    let head = format!("### rem-ci: {} {word}\n\n", code(report.environment.raw()));
+    document.add(Part::whole(Rank::Verdict, "the verdict", head));
+    for part in checks(report) {
+        document.add(part);
+    }
+    document.render(super::SUMMARY_LIMIT)
 }
 
-fn checks(out: &mut String, report: &VerifyReport) {
-    let table = |out: &mut String, passed: bool| {
-        for check in report.checks.iter().filter(|check| check.passed == passed) {
+/// Checks: those that fail, then those that hold, folded.
+pub(in crate::view) fn checks(report: &VerifyReport) -> Vec<Part> {
+    let rows = |passed: bool| -> Vec<String> {
+        let row = |check: &crate::view::report::Check| {
             let help = if passed { String::new() } else { prose(&check.help).replace('|', "\\|") };
             let evidence = if check.evidence.is_empty() { String::new() } else { code_cell(check.evidence.raw()) };
             let title = prose(&check.title).replace('|', "\\|");
-            let _ = writeln!(out, "| {} | {title} | {evidence} | {help} |", if passed { "✅" } else { "❌" });
-        }
+            format!("| {} | {title} | {evidence} | {help} |", if passed { "✅" } else { "❌" })
+        };
+        report.checks.iter().filter(|check| check.passed == passed).map(row).collect()
     };
     let head = "| | check | seen | what to do |\n|---|---|---|---|\n";
-    if report.checks.iter().any(|check| !check.passed) {
-        out.push_str(head);
-        table(out, false);
-        out.push('\n');
-    }
-    let good = report.checks.iter().filter(|check| check.passed).count();
-    if good > 0 {
-        let _ = write!(out, "<details><summary>Checks that hold: {good}</summary>\n\n{head}");
-        table(out, true);
-        out.push_str("\n</details>\n\n");
-    }
+    let good = rows(true);
+    let folded = format!("<details><summary>Checks that hold: {}</summary>\n\n{head}", good.len());
+    vec![
+        Part::rows(Rank::Danger, "the checks that fail", head, rows(false), ""),
+        Part::rows(Rank::Stage, "the checks", &folded, good, "</details>\n\n"),
+    ]
 }
 
-/// What was done beside the plan.
-fn notes(out: &mut String, report: &ApplyReport) {
-    if report.notes.is_empty() {
-        return;
-    }
-    out.push_str("**Inside the cluster**\n\n");
-    for note in &report.notes {
-        let _ = writeln!(out, "- {}", prose(note.raw()));
-    }
-    out.push('\n');
-}
-
-fn left(out: &mut String, title: &str, things: &[Left]) {
-    if things.is_empty() {
-        return;
-    }
-    let _ = writeln!(out, "**{title}**\n");
-    for thing in things {
-        let _ = writeln!(out, "- {} {}: {}", prose(&thing.noun), code(thing.id.raw()), prose(thing.why.raw()));
-    }
-    out.push('\n');
-}
-
-/// The apply as a chart: the longest 40 steps, in order of their start.
-fn gantt(out: &mut String, steps: &[Step]) {
-    let mut long: Vec<_> = steps.iter().filter(|step| step.end_ms >= step.start_ms + 1000).collect();
-    long.sort_by_key(|step| std::cmp::Reverse(step.end_ms - step.start_ms));
-    long.truncate(40);
-    long.sort_by_key(|step| (step.start_ms, step.end_ms));
-    if long.is_empty() {
-        return;
-    }
-    out.push_str(
-        "<details><summary>What ran when</summary>\n\n```mermaid\ngantt\n  dateFormat x\n  axisFormat %M:%S\n",
-    );
-    let mut section = "";
-    for step in long {
-        if step.address.section() != section {
-            section = step.address.section();
-            let _ = writeln!(out, "  section {}", task(section));
-        }
-        let state = match (&step.error, step.critical) {
-            (Some(_), _) => "crit, ",
-            (None, true) => "active, ",
-            (None, false) => "",
-        };
-        let name = task(crate::view::fields::short(step.address.as_str()));
-        let _ = writeln!(out, "  {name} :{state}{}, {}", step.start_ms, step.end_ms);
-    }
-    out.push_str("```\n\n</details>\n\n");
-}
-
-/// A name in a gantt chart, where a colon ends it.
-fn task(name: &str) -> String {
-    format!("{} ", mermaid(name).replace(':', "_")).trim().to_owned()
-}
-
-/// The body of the drift issue of one environment.
-#[must_use]
-pub fn drift_issue(report: &DriftReport, meta: &CommentMeta, limit: usize) -> String {
-    let counts = report.plan.counts();
-    let mut out = marker(&meta.marker);
-    let moved = number::count(counts.changes() + counts.unknown, "resource");
-    let _ = writeln!(
-        out,
-        "### {} differ in {} from {}\n",
-        moved,
-        code(report.plan.environment.raw()),
-        prose(report.baseline.raw())
-    );
-    out.push_str("Somebody or something changed what rem-ci owns. Either take it over into the environment file, or apply to set it back.\n\n");
-    super::compose(out, std::slice::from_ref(&report.plan), &[], &footer(meta), limit)
+fn left(title: &str, what: &'static str, things: &[Left]) -> Part {
+    let line = |thing: &Left| format!("- {} {}: {}", prose(&thing.noun), code(thing.id.raw()), prose(thing.why.raw()));
+    Part::rows(Rank::Stage, what, &format!("**{title}**\n\n"), things.iter().map(line).collect(), "")
 }
 
 /// The outputs of an environment as a table.

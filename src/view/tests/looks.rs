@@ -4,20 +4,9 @@ use insta::assert_snapshot;
 
 use super::made;
 use crate::problem::{Place, Problem};
-use crate::view::markdown::{COMMENT_LIMIT, CommentMeta};
+use crate::view::markdown::SUMMARY_LIMIT;
 use crate::view::report::{Action, DriftReport, OutputReport, OutputValue};
 use crate::view::{Style, errors, human, json, markdown};
-
-fn meta() -> CommentMeta {
-    CommentMeta {
-        marker: "eyJ2IjoxfQ".into(),
-        head_sha: "abc1234567".into(),
-        base: "main".into(),
-        base_sha: "def5678901".into(),
-        run: "42".into(),
-        planned_at: "2026-11-24 22:10 UTC".into(),
-    }
-}
 
 #[test]
 fn human_plan() {
@@ -31,11 +20,11 @@ fn human_plan() {
 #[test]
 fn markdown_plan() {
     let reports = [made::mixed(), made::nothing()];
-    let text = markdown::plan_comment(&reports, &[made::topology(3)], &meta(), COMMENT_LIMIT);
+    let text = markdown::plans(&reports, &[made::topology(3)], SUMMARY_LIMIT);
     assert_snapshot!("markdown_mixed", text);
-    let text = markdown::plan_comment(&[made::create_all()], &[], &meta(), COMMENT_LIMIT);
+    let text = markdown::plans(&[made::create_all()], &[], SUMMARY_LIMIT);
     assert_snapshot!("markdown_create_all", text);
-    let text = markdown::plan_comment(&[made::nothing()], &[], &meta(), COMMENT_LIMIT);
+    let text = markdown::plans(&[made::nothing()], &[], SUMMARY_LIMIT);
     assert_snapshot!("markdown_nothing", text);
 }
 
@@ -52,14 +41,14 @@ fn after_an_apply() {
     assert_snapshot!("human_verify", human::verify(&made::verified(false), style));
     assert_snapshot!("json_apply", json::apply(&made::applied(true)));
     assert_snapshot!("json_verify", json::verify(&made::verified(true)));
-    let text = markdown::apply_summary(&made::applied(true), Some(&made::verified(false)), &meta(), COMMENT_LIMIT);
+    let text = markdown::applied(&made::applied(true), Some(&made::verified(false)), SUMMARY_LIMIT);
     assert_snapshot!("markdown_apply_failed", text);
 }
 
 #[test]
 fn drift_and_outputs() {
     let report = DriftReport { baseline: "the apply of 2026-11-24 22:10 UTC".into(), plan: made::mixed() };
-    assert_snapshot!("markdown_drift", markdown::drift_issue(&report, &meta(), COMMENT_LIMIT));
+    assert_snapshot!("markdown_drift", markdown::drift(&report, SUMMARY_LIMIT));
     let still = DriftReport { plan: made::nothing(), ..report };
     assert_eq!(human::drift(&still, Style::default()), "drift prod: none against the apply of 2026-11-24 22:10 UTC\n");
     assert!(json::drifts(std::slice::from_ref(&still)).contains("\"drifted\": false"));

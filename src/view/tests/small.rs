@@ -163,13 +163,13 @@ fn csv_has_a_row_per_line_and_runs_no_formula() {
 
 #[test]
 fn what_was_done_inside_a_cluster_is_told_in_every_view_and_is_inert() {
-    use crate::view::markdown::{CommentMeta, SUMMARY_LIMIT, apply_summary};
+    use crate::view::markdown::{SUMMARY_LIMIT, applied};
     let mut report = super::made::applied(false);
     report.verb = "destroy";
     report.notes = vec!["deleted pod shop/db-0 after 10m".into(), "took <b>[x](https://evil.example) off".into()];
     let human = crate::view::human::apply(&report, Style { width: 100, ..Style::default() });
     assert!(human.contains("  - inside   deleted pod shop/db-0 after 10m\n"), "{human}");
-    let markdown = apply_summary(&report, None, &CommentMeta::default(), SUMMARY_LIMIT);
+    let markdown = applied(&report, None, SUMMARY_LIMIT);
     assert!(markdown.contains("**Inside the cluster**\n\n- deleted pod `shop/db-0`"), "{markdown}");
     // Within a code span nothing is a tag or a link.
     assert!(markdown.contains("- took `<b>[x](https://evil.example`) off"), "{markdown}");
