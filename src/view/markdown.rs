@@ -11,11 +11,13 @@
 //! | `after.rs` | the parts of what was done: apply, verify |
 //! | `gantt.rs` | an apply's steps over time |
 //! | `health.rs` | status and diagnose |
+//! | `mark.rs` | the hidden line by which a text is found again |
 
 mod after;
 pub(in crate::view) mod document;
 mod gantt;
 mod health;
+pub(in crate::view) mod mark;
 pub(in crate::view) mod plan;
 mod size;
 

@@ -14,6 +14,11 @@
 //! | `human.rs`, `human/` | the terminal |
 //! | `markdown.rs`, `markdown/` | Markdown, and the parts that what is for GitHub is put together from |
 //! | `comment.rs`, `comment/` | the one comment of a pull request |
+//! | `summary.rs` | the summary of a job |
+//! | `annotations.rs` | findings on the lines of a pull request |
+//! | `statuses.rs` | what a commit status says |
+//! | `issue.rs` | the drift issue |
+//! | `step_outputs.rs` | what a step gives to those that follow |
 //! | `redact.rs` | account ids and ARNs shortened, for public repositories |
 //! | `json.rs` | the versioned formats |
 //! | `calls.rs` | requests as they are made |
@@ -27,6 +32,7 @@
 //! | `out.rs` | the one place that prints |
 
 pub mod actual;
+pub mod annotations;
 pub mod calls;
 pub mod comment;
 pub mod csv;
@@ -34,6 +40,7 @@ pub mod diagram;
 pub mod errors;
 mod fields;
 pub mod human;
+pub mod issue;
 pub mod json;
 pub mod markdown;
 pub mod number;
@@ -42,6 +49,9 @@ mod pools;
 pub mod progress;
 pub mod redact;
 pub mod report;
+pub mod statuses;
+pub mod step_outputs;
+pub mod summary;
 pub mod tables;
 pub mod text;
 mod words;

@@ -9,7 +9,7 @@ use crate::view::text::{code, code_cell};
 use crate::view::words;
 
 /// `2026-11-24 22:10 UTC`.
-pub(super) fn time(seconds: i64) -> String {
+pub(in crate::view) fn time(seconds: i64) -> String {
     let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
