@@ -1,12 +1,22 @@
-//! AWS's price lists: GetProducts with credentials, the public bulk files without.
+//! AWS's price lists: GetProducts with credentials, the public bulk files without; and what spot costs right now.
+//!
+//! Neither may leave a bill without figures: what cannot be read is told, and the embedded tables stand.
 
+use std::collections::BTreeMap;
 use std::io::{Seek as _, Write as _};
 
 use aws_sdk_pricing::types::{Filter, FilterType};
+use aws_smithy_types::DateTime;
 use http_body_util::BodyExt as _;
+use rust_decimal::Decimal;
 
+use super::Cloud;
 use super::config::live;
 use super::errors::failed;
+use crate::engine::Failure;
+
+/// IAM actions of this room, for the roles that `bootstrap` makes.
+pub const ACTIONS: &[&str] = &["ec2:DescribeSpotPriceHistory", "pricing:GetProducts"];
 
 /// Where AWS serves its bulk files, with no sign-in (AWS Price List, "Getting price list files manually").
 pub const BULK: &str = "https://pricing.us-east-1.amazonaws.com";
@@ -50,6 +60,43 @@ pub async fn products(region: &str) -> Result<Vec<String>, String> {
         }
     }
     Ok(all)
+}
+
+/// Types in one question for spot prices; EC2 takes no more than a hundred.
+const SPOT_TYPES: usize = 100;
+
+/// What spot costs right now: type and USD an hour, one for each zone that has a price.
+///
+/// # Errors
+/// If a call fails.
+pub async fn spot(cloud: &Cloud, types: &[String], millis: i64) -> Result<Vec<(String, Decimal)>, Failure> {
+    // A start that is the end asks for the prices in force (EC2 API reference, DescribeSpotPriceHistory).
+    let now = DateTime::from_millis(millis);
+    let mut prices = BTreeMap::new();
+    for some in types.chunks(SPOT_TYPES) {
+        let mut token = None;
+        loop {
+            let mut call = cloud.ec2.describe_spot_price_history().product_descriptions("Linux/UNIX");
+            call = call.start_time(now).end_time(now).set_next_token(token);
+            for one in some {
+                call = call.instance_types(one.as_str().into());
+            }
+            let page = call.send().await.map_err(failed("ec2:DescribeSpotPriceHistory"))?;
+            for row in page.spot_price_history() {
+                let price = row.spot_price().and_then(|price| price.parse::<Decimal>().ok());
+                let (Some(kind), Some(zone), Some(price)) = (row.instance_type(), row.availability_zone(), price)
+                else {
+                    continue;
+                };
+                prices.entry((kind.as_str().to_owned(), zone.to_owned())).or_insert(price);
+            }
+            token = page.next_token.filter(|token| !token.is_empty());
+            if token.is_none() {
+                break;
+            }
+        }
+    }
+    Ok(prices.into_iter().map(|((kind, _), price)| (kind, price)).collect())
 }
 
 /// The bulk file of EC2 for a region, in a file that goes with its handle; complete, or an error.

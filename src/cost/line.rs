@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::book::Book;
 use super::calendar;
+use super::spot::Spot;
 use crate::config::spec::Assumptions;
 use crate::engine::Facts;
 
@@ -98,6 +99,8 @@ pub struct Rates<'a> {
     pub discount: &'a BTreeMap<String, u8>,
     /// Where `cluster-version/1.31/standardEnd` and `…/extendedEnd` (YYYY-MM-DD) are looked up.
     pub facts: &'a Facts,
+    /// What spot saves, where EC2 was asked.
+    pub spot: Option<Spot>,
 }
 
 impl<'a> Rates<'a> {
@@ -105,7 +108,7 @@ impl<'a> Rates<'a> {
     #[must_use]
     pub fn new(book: Option<&'a Book>, today: Date, assumptions: &'a Assumptions, facts: &'a Facts) -> Self {
         static NONE: BTreeMap<String, u8> = BTreeMap::new();
-        Self { book, hours_per_month: Decimal::from(730), today, assumptions, discount: &NONE, facts }
+        Self { book, hours_per_month: Decimal::from(730), today, assumptions, discount: &NONE, facts, spot: None }
     }
 
     /// The same with the user's discounts.

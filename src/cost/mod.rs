@@ -11,6 +11,7 @@
 //! | `lines.rs` | the fixed lines, one function per component |
 //! | `pack/` | what Karpenter would start for the declared workloads |
 //! | `prices.rs` | new tables out of AWS's price lists |
+//! | `spot.rs` | what spot saves right now |
 //! | `running.rs` | workloads out of a list of pods |
 //! | `usage.rs` | the lines of a whole environment: assumptions, node pools |
 //! | `bill.rs` | totals, delta, what could not be priced |
@@ -27,6 +28,7 @@ pub mod lines;
 pub mod pack;
 mod prices;
 mod running;
+pub mod spot;
 pub mod usage;
 
 #[cfg(test)]

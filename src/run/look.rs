@@ -8,10 +8,11 @@ use super::record::{State, recorded};
 use super::{Halt, Record, World};
 use crate::cloud::Cloud;
 use crate::config::{self, Loaded, Spec};
+use crate::cost::spot::{self, Spot};
 use crate::cost::{Bill, Book, Compared, Gathered, Line, LineClass, Rates, pack, usage};
 use crate::engine::{
-    Action, Address, CanonicalNode, Class, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step, Swept,
-    UNREACHABLE, Value, estimate, read, tally,
+    Action, Address, CanonicalNode, Class, Facts, Failure, Fields, Graph, Owner, Plan, Resource as _, Snapshot, Step,
+    Swept, UNREACHABLE, Value, estimate, read, tally,
 };
 use crate::guard::{self, Verb};
 use crate::model::{self, Identity};
@@ -86,8 +87,20 @@ pub async fn look(loaded: &Loaded, world: Option<&World>, ask: Look<'_>) -> Resu
     let today = world.clock.today();
     // All reads at once are large, and every verb holds a look or two: they live on the heap.
     let reading = Box::pin(sight(world, &loaded.spec, &graph, ask.after_incomplete));
-    let (sight, book) = futures_util::join!(reading, listed(world, &loaded.spec.region, today));
+    let listing = listed(world, &loaded.spec.region, today);
+    let spot = Box::pin(tally::tallied(saved(world, &loaded.spec, today)));
+    let (sight, book, (spot, asked)) = futures_util::join!(reading, listing, spot);
     let mut sight = sight?;
+    sight.reads.calls += asked.calls;
+    match spot {
+        Ok(spot) => sight.spot = spot,
+        Err(failure) => {
+            let title = format!("what spot costs now is not known: {failure}");
+            let help =
+                "allow ec2:DescribeSpotPriceHistory for this role, or declare cost.assumptions.spotSavingPercent";
+            sight.unread.push(Problem::warning("price-list", title, help));
+        }
+    }
     match book {
         Ok(book) => sight.book = book,
         Err(why) => {
@@ -124,6 +137,23 @@ async fn listed(world: &World, region: &str, today: jiff::civil::Date) -> Result
     Book::refreshed(region, gathered.table())
 }
 
+/// What spot saves now on the types that the declared workloads would run on. Nothing is asked where the file says what it saves, or
+/// where nothing would run on spot.
+async fn saved(world: &World, spec: &Spec, today: jiff::civil::Date) -> Result<Option<Spot>, Failure> {
+    if spec.workloads.is_empty() || spec.cost.assumptions.spot_saving_percent.is_some() {
+        return Ok(None);
+    }
+    let Ok(Some(book)) = Book::of(&spec.region) else { return Ok(None) };
+    let none = Facts::default();
+    let rates = Rates::new(Some(book), today, &spec.cost.assumptions, &none).less(&spec.cost.discount);
+    let types: Vec<String> = spot::types(&pack::price(spec, &rates)).into_iter().collect();
+    if types.is_empty() {
+        return Ok(None);
+    }
+    let prices = crate::cloud::prices::spot(&world.cloud, &types, world.clock.millis()).await?;
+    Ok(Spot::measured(&prices, book))
+}
+
 /// What a read gave.
 #[derive(Default)]
 struct Sight {
@@ -133,6 +163,8 @@ struct Sight {
     reads: Reads,
     /// Prices that had to be asked for.
     book: Option<Book>,
+    /// What spot saves now.
+    spot: Option<Spot>,
     /// Whether AWS was asked.
     live: bool,
     /// Whether it was only the simulated region.
@@ -146,7 +178,7 @@ struct Sight {
 impl Sight {
     /// Plans, prices and lets the guards speak.
     fn judged(self, loaded: &Loaded, graph: Graph<Cloud>, ask: Look<'_>) -> Looked {
-        let Self { snapshot, unread, reads, book, live, sandbox, last, empty } = self;
+        let Self { snapshot, unread, reads, book, spot, live, sandbox, last, empty } = self;
         let spec = loaded.spec.clone();
         let id = Identity::of(&spec);
         let owner = owner(&spec);
@@ -156,7 +188,7 @@ impl Sight {
                 Plan::destroy(&graph, &snapshot, &owner, &resources::about, &|address| kept(&spec, address))
             }
         };
-        let bill = bill(&spec, &plan, book.as_ref(), ask.today, live);
+        let bill = bill(&spec, &plan, (book.as_ref(), spot), ask.today, live);
         let table = Book::of(&spec.region).err().map(|why| {
             let title = format!("prices/ec2-{}.json is not used: {why}", spec.region);
             Problem::warning("price-table", title, "run rem-ci prices refresh, or delete it")
@@ -356,10 +388,16 @@ where
 }
 
 /// What the environment costs as it is and as it will be.
-fn bill(spec: &Spec, plan: &Plan, book: Option<&Book>, today: jiff::civil::Date, live: bool) -> Bill {
+fn bill(
+    spec: &Spec,
+    plan: &Plan,
+    (book, spot): (Option<&Book>, Option<Spot>),
+    today: jiff::civil::Date,
+    live: bool,
+) -> Bill {
     let assumptions = &spec.cost.assumptions;
     let book = book.or_else(|| Book::of(&spec.region).unwrap_or_else(|_| Book::embedded(&spec.region)));
-    let rates = Rates::new(book, today, assumptions, &plan.facts).less(&spec.cost.discount);
+    let rates = Rates { spot, ..Rates::new(book, today, assumptions, &plan.facts).less(&spec.cost.discount) };
     let pools = pack::price(spec, &rates);
     let side = |fields: &dyn Fn(&Step) -> Option<Fields>| {
         let present: Vec<(Address, Fields)> =

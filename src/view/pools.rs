@@ -116,7 +116,7 @@ fn figures(pool: &PoolCost) -> [String; 3] {
     [amount(pool.idle, "no price"), amount(pool.expected, expected), amount(pool.max, max)]
 }
 
-/// `45 to 70 % saved on spot: 62.00 to 80.00; all on demand 120.00`.
+/// `62.00 to 80.00 by what spot saves; all on demand 120.00, 50.00 more`.
 fn savings(pool: &PoolCost) -> Option<String> {
     let (expected, on_demand) = (pool.expected?, pool.on_demand?);
     if expected == on_demand {
@@ -125,7 +125,7 @@ fn savings(pool: &PoolCost) -> Option<String> {
     let saved = number::money(on_demand - expected);
     Some(match pool.range {
         Some((dear, cheap)) if dear != cheap => format!(
-            "{} to {} as spot saves 70 to 45 %; all on demand {}, {saved} more",
+            "{} to {} by what spot saves; all on demand {}, {saved} more",
             number::money(cheap),
             number::money(dear),
             number::money(on_demand)

@@ -100,6 +100,31 @@ fn the_budget_stops_what_is_too_dear_until_it_is_acknowledged() {
 }
 
 #[test]
+fn spot_is_priced_as_it_is_right_now() {
+    let place = with_workloads();
+    let note = |run: &crate::cli::Run| {
+        let json = document(run);
+        let pools = json["environments"][0]["cost"]["pools"].as_array().expect("pools").clone();
+        let general = pools.iter().find(|pool| pool["pool"] == "general-purpose").expect("the pool").clone();
+        let notes: Vec<_> =
+            general["notes"].as_array().expect("notes").iter().filter_map(|note| note.as_str()).collect();
+        (notes.join("; "), general["expected_monthly"].clone())
+    };
+    let (assumed, guess) = note(&place.ends(0, &["cost", "prod", "--offline", "--format", "json"]));
+    assert!(assumed.contains("saving 55 % assumed, 45 to 70 %"), "{assumed}");
+    let (measured, now) = note(&place.ends(0, &["cost", "prod", "--sandbox", "--format", "json"]));
+    assert!(measured.contains("by today's prices of 1 type, "), "{measured}");
+    assert_ne!(guess, now);
+    // Who says what spot saves has said it.
+    let prod = place.read("environments/prod.yaml");
+    let declared = prod.replace("cost:\n", "cost:\n  assumptions: {spotSavingPercent: 60}\n");
+    assert_ne!(prod, declared);
+    place.write("environments/prod.yaml", declared);
+    let (declared, _) = note(&place.ends(0, &["cost", "prod", "--sandbox", "--format", "json"]));
+    assert!(declared.contains("saving 60 % declared"), "{declared}");
+}
+
+#[test]
 fn pods_that_run_take_the_place_of_what_is_declared() {
     let place = with_workloads();
     let pod = |name: &str, cpu: &str, extra: &str| {

@@ -180,3 +180,42 @@ fn what_is_torn_or_absurd_changes_nothing() {
     let run = place.ends(0, &["cost", "prod", "--offline"]);
     assert!(run.out.contains("price-table") && run.out.contains("247.44"), "{}", run.out);
 }
+
+#[test]
+fn what_was_billed_stands_beside_what_was_estimated() {
+    let place = Place::new();
+    let server = serve(|head, body| {
+        assert!(head.to_lowercase().contains("x-amz-target: awsinsightsindexservice.getcostandusage"), "{head}");
+        let asked: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        let tag = serde_json::json!({"Key": "rem-ci:environment", "Values": ["prod"], "MatchOptions": ["EQUALS"]});
+        assert_eq!(asked["Filter"]["Tags"], tag);
+        let group = |service: &str, amount: &str| serde_json::json!({"Keys": [service], "Metrics": {"UnblendedCost": {"Amount": amount, "Unit": "USD"}}});
+        let (groups, next) = match asked["NextPageToken"].as_str() {
+            None => (group("Amazon Elastic Container Service for Kubernetes", "74.4000000001"), Some("2")),
+            Some(_) => (group("AmazonCloudWatch", "11.5"), None),
+        };
+        let period = &asked["TimePeriod"];
+        let page =
+            serde_json::json!({"ResultsByTime": [{"TimePeriod": period, "Groups": [groups]}], "NextPageToken": next});
+        (page.to_string(), None)
+    });
+    let actual = |server: &str, format: &str| {
+        let mut command = place.command(&["cost", "prod", "--offline", "--actual", "--format", format]);
+        command.env("AWS_ENDPOINT_URL_COST_EXPLORER", server);
+        run(command.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "x"))
+    };
+    let json = actual(&server, "json");
+    assert_eq!(json.code, 0, "{}", json.err);
+    let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    let rows = json["actual"][0]["rows"].as_array().expect("rows").clone();
+    let row = |service: &str| rows.iter().find(|row| row["service"] == service).expect(service).clone();
+    let eks = row("Amazon Elastic Container Service for Kubernetes");
+    assert_eq!((&eks["estimated"], &eks["billed"]), (&"73.00".into(), &"74.4000000001".into()));
+    assert_eq!(row("AmazonCloudWatch")["billed"], "11.5");
+    let human = actual(&server, "human");
+    assert!(human.out.contains("74.40"), "{}", human.out);
+    // What cannot be asked is an error, never an empty column.
+    let refused = actual(&serve(|_, _| ("{\"no\": 1".to_owned(), None)), "human");
+    assert_eq!(refused.code, 1, "{}", refused.out);
+    assert!(refused.err.contains("actual-cost"), "{}", refused.err);
+}

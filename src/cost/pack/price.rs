@@ -13,6 +13,7 @@ use super::{exact, solve};
 use crate::config::Spec;
 use crate::config::spec::Spread;
 use crate::cost::line::Rates;
+use crate::cost::spot::Spot;
 
 /// What spot saves when nobody says otherwise, and the range it is shown with, percent. In 2026 the means of zones for current general-purpose
 /// families were about 54, those of whole families 51 to 69 (EC2 Spot Instance Advisor; price histories).
@@ -78,6 +79,14 @@ pub struct Pools {
     pub left_out: Vec<LeftOut>,
     /// A code, and what is odd about which workload.
     pub warnings: Vec<(&'static str, String)>,
+}
+
+/// What spot saves, as shares of the on-demand price, and how that is known.
+struct Saving {
+    least: Decimal,
+    mean: Decimal,
+    most: Decimal,
+    said: String,
 }
 
 /// Prices all pools of an environment.
@@ -209,7 +218,7 @@ impl Pricing<'_> {
         }
         let (idle, _) = self.pack(demands, |demand| demand.least);
         let (packed, left) = self.pack(demands, |demand| demand.replicas);
-        let (declared_saving, saving) = self.saving();
+        let Saving { least, mean: saving, most: most_saved, said } = self.saving();
         let sum = |packed: &[Packed], saving: Decimal| -> Decimal {
             let of = |one: &Packed| -> Decimal {
                 one.nodes.iter().map(|node| ground.node(node.offer, percent(one.share), saving, self.rates)).sum()
@@ -217,8 +226,6 @@ impl Pricing<'_> {
             packed.iter().map(of).sum()
         };
         let spot = packed.iter().any(|one| one.share > 0 && !one.nodes.is_empty());
-        let (least, most_saved) =
-            if declared_saving { (saving, saving) } else { (percent(SPOT_SAVING.0), percent(SPOT_SAVING.2)) };
         let mut cost = base;
         cost.idle = Some(sum(&idle, saving));
         if declared {
@@ -229,14 +236,14 @@ impl Pricing<'_> {
             cost.notes.push("no workloads are declared: what to expect is not known".to_owned());
         }
         if spot {
+            let hundred = |share: Decimal| (share * Decimal::ONE_HUNDRED).normalize();
+            let range = match (hundred(least), hundred(most_saved)) {
+                (least, most) if least == most => String::new(),
+                (least, most) => format!(", {least} to {most} %"),
+            };
             let shares: Vec<String> = packed.iter().map(|one| format!("{} %", one.share)).collect();
             cost.spot_share = packed.first().filter(|_| packed.len() == 1).map(|one| one.share);
-            let said = if declared_saving { "declared" } else { "assumed" };
-            cost.notes.push(format!(
-                "spot share {}, saving {} % {said}",
-                shares.join(" and "),
-                (saving * Decimal::ONE_HUNDRED).normalize()
-            ));
+            cost.notes.push(format!("spot share {}, saving {} % {said}{range}", shares.join(" and "), hundred(saving)));
         }
         cost.nodes = self.uses(&packed, demands, saving);
         (cost, left)
@@ -246,7 +253,7 @@ impl Pricing<'_> {
     fn fixed(&self, mut cost: PoolCost, replicas: u32, demands: &[&Demand]) -> (PoolCost, Vec<LeftOut>) {
         let ground = self.ground;
         let share = self.share(None);
-        let (_, saving) = self.saving();
+        let saving = self.saving().mean;
         let price = |index: usize| ground.node(index, percent(share), saving, self.rates);
         let cheapest = (0..ground.types.len()).min_by_key(|index| (price(*index), &ground.types[*index].name));
         let Some(index) = cheapest else { return (cost, Vec::new()) };
@@ -265,10 +272,18 @@ impl Pricing<'_> {
         (cost, Vec::new())
     }
 
-    /// Whether the saving is declared, and what it is of 1.
-    fn saving(&self) -> (bool, Decimal) {
-        let declared = self.rates.assumptions.spot_saving_percent;
-        (declared.is_some(), percent(declared.unwrap_or(SPOT_SAVING.1)))
+    /// What spot saves: as declared, else as measured, else as assumed.
+    fn saving(&self) -> Saving {
+        if let Some(declared) = self.rates.assumptions.spot_saving_percent.map(percent) {
+            return Saving { least: declared, mean: declared, most: declared, said: "declared".to_owned() };
+        }
+        if let Some(Spot { least, mean, most, types }) = self.rates.spot {
+            let what = if types == 1 { "1 type" } else { &format!("{types} types") };
+            return Saving { least, mean, most, said: format!("by today's prices of {what}") };
+        }
+        let (least, mean, most) = SPOT_SAVING;
+        let [least, mean, most] = [least, mean, most].map(percent);
+        Saving { least, mean, most, said: "assumed".to_owned() }
     }
 
     /// The share of spot: what the pool leaves no choice in, what the workload says, what is assumed, or all of it, as Karpenter
@@ -289,7 +304,7 @@ impl Pricing<'_> {
         }
         let (mut packed, mut left) = (Vec::new(), Vec::new());
         let mut limits = self.ground.limits;
-        let (_, saving) = self.saving();
+        let saving = self.saving().mean;
         for (share, indices) in by_share {
             let mut puzzle = self.puzzle(demands, &indices, &count, percent(share), saving);
             puzzle.puzzle.limits = limits;

@@ -54,7 +54,6 @@ fn the_default_network_has_these_addresses() {
             "network/route-table/private-1",
             "network/route-table/private-2",
             "network/route-table/private-3",
-            "network/vpc-endpoint/s3",
         ]
     );
 }

@@ -26,6 +26,7 @@ mod sdk_tests;
 pub mod security_group;
 mod security_group_rule;
 mod snapshot;
+mod spot_price;
 pub mod subnet;
 mod tags;
 #[cfg(test)]
@@ -260,6 +261,7 @@ fn operate(here: &mut Here<'_>, call: &Call) -> Answer {
         "DeleteNetworkInterface" => network_interface::delete(here, call),
         "DescribeVolumes" => volume::describe(here, call),
         "DeleteVolume" => volume::delete(here, call),
+        "DescribeSpotPriceHistory" => spot_price::describe(here, call),
         "DescribeSnapshots" => snapshot::describe(here, call),
         "DescribeImages" => image::describe(here, call),
         "DescribeNetworkAcls" => network_acl::describe(here, call),

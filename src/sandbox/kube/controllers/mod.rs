@@ -34,7 +34,7 @@ mod fit;
 mod gc;
 mod inside;
 mod jobs;
-mod karpenter;
+pub(in crate::sandbox) mod karpenter;
 mod kubelet;
 mod meta;
 mod node_object;

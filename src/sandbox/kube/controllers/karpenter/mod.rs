@@ -42,6 +42,7 @@ pub(super) use interruption::run as listen;
 pub(super) use leader::{is_controller, run as lead, unsound};
 pub(super) use lifecycle::run as claims;
 pub(super) use log::of as log_of;
+pub(in crate::sandbox) use offers::spot_price;
 pub(super) use pool::run as pools;
 pub(super) use provision::run as provision;
 pub(super) use termination::run as terminate;

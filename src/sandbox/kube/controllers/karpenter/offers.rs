@@ -80,6 +80,11 @@ pub(super) fn price(here: &Here<'_>, kind: &str, zone: &str, capacity: &str) -> 
     instance_type::named(kind).map(|kind| price_of(here, &kind, zone, capacity)).unwrap_or_default()
 }
 
+/// What a type costs on spot in a zone, millionths of a dollar an hour; 0 for a type that does not exist.
+pub(in crate::sandbox) fn spot_price(here: &Here<'_>, kind: &str, zone: &str) -> u64 {
+    price(here, kind, zone, "spot")
+}
+
 /// What an instance type says of itself in labels.
 fn described(kind: &InstanceType) -> Map<String, Json> {
     let family = family(&kind.name);
