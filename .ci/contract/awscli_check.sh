@@ -7,6 +7,9 @@
 # whose node groups and add-ons are counted; without it the first one is taken. Counts that are not given are only read,
 # which must succeed: vpcs subnets nat_gateways clusters node_groups addons queues rules roles policies aliases log_groups.
 # Default things of an account (managed keys, AWS's own policies) are not counted.
+#
+# Backquotes in single quotes are JMESPath's own.
+# shellcheck disable=SC2016
 set -euo pipefail
 
 [ $# -ge 1 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0"; exit 64; }

@@ -29,7 +29,7 @@ pub enum LiveError {
     NoCredentials(String),
 }
 
-fn timeouts() -> TimeoutConfig {
+pub(super) fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
         .operation_attempt_timeout(LONGEST_TRY)

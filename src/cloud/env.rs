@@ -7,6 +7,15 @@ pub fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+/// The names of variables that begin so, in order.
+#[must_use]
+pub fn env_names(prefix: &str) -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let mut names: Vec<_> = names.filter(|name| name.starts_with(prefix)).collect();
+    names.sort();
+    names
+}
+
 /// Who runs: the address of a workflow run, else user and machine.
 #[must_use]
 pub fn run_name() -> String {

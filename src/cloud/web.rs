@@ -48,6 +48,14 @@ pub async fn get(call: &str, url: &str, headers: &HeaderMap, most: usize) -> Res
     read.map_err(|_| unreached(call, format!("{url} did not answer within {} s", CALL.as_secs())))?
 }
 
+/// Asks for a page, and for nothing that it points to.
+///
+/// # Errors
+/// If there is no answer, or it is longer than `most` bytes.
+pub async fn here(call: &str, url: &Uri, headers: &HeaderMap, most: usize) -> Result<Page, Failure> {
+    once(call, url, headers, most).await
+}
+
 async fn follow(call: &str, url: &str, mut headers: HeaderMap, most: usize) -> Result<Page, Failure> {
     let mut url: Uri = url.parse().map_err(|error| Failure::fatal(call, format!("{url}: {error}")))?;
     for _ in 0..=HOPS {

@@ -8,7 +8,8 @@ use super::{Halt, opening};
 use crate::cloud::address::Own;
 use crate::cloud::helm::{Helm, StandIn};
 use crate::cloud::kubernetes::{Connection, Dial};
-use crate::cloud::{self, Clock, Cloud, Store};
+use crate::cloud::oidc::{Assume, Provider};
+use crate::cloud::{self, Clock, Cloud, Store, strict};
 use crate::config::Spec;
 use crate::problem::{Exit, Problem};
 use crate::sandbox::connector::Sandbox;
@@ -20,6 +21,8 @@ use crate::view::report::Mode;
 pub enum Source {
     /// AWS, or whatever `AWS_ENDPOINT_URL` names.
     Live,
+    /// AWS, by a role that this job's identity token lets us assume and by nothing else: the Action.
+    Role(Assume),
     /// The simulated region in this file.
     Sandbox(PathBuf),
     /// Nowhere.
@@ -46,7 +49,31 @@ impl World {
     #[must_use]
     pub fn simulated(sandbox: Sandbox, clock: Clock, spec: &Spec, store: Option<Store>) -> Self {
         let config = cloud::simulated(sandbox.clone(), clock, &spec.account, &spec.region, None);
-        let cloud = Cloud::new(&config, &spec.account, &spec.region);
+        Self::over(Cloud::new(&config, &spec.account, &spec.region), sandbox, clock, spec, store)
+    }
+
+    /// The same, by a role instead of as the account's administrator: what [`Source::Role`] is to AWS.
+    ///
+    /// # Errors
+    /// If there is no token, or the role refuses it.
+    pub async fn simulated_role(
+        sandbox: Sandbox,
+        clock: Clock,
+        spec: &Spec,
+        store: Option<Store>,
+        assume: &Assume,
+    ) -> Result<Self, Halt> {
+        let config = |provider| cloud::simulated(sandbox.clone(), clock, &spec.account, &spec.region, provider);
+        let provider = Provider::new(assume.clone(), &config(None), clock);
+        provider.open().await.map_err(|problem| Halt::new(Exit::Denied, problem))?;
+        let config = config(Some(provider.shared())).into_builder();
+        let config = config.identity_cache(strict::no_cache()).build();
+        let mut cloud = Cloud::new(&config, &spec.account, &spec.region);
+        cloud.signer = cloud.signer.masking(assume.runner.masking());
+        Ok(Self::over(cloud, sandbox, clock, spec, store))
+    }
+
+    fn over(cloud: Cloud, sandbox: Sandbox, clock: Clock, spec: &Spec, store: Option<Store>) -> Self {
         let cloud = cloud.reaching(Dial::Sandbox(sandbox.clone()), Helm::StandIn(StandIn::KARPENTER));
         let store = store.or_else(|| bucket(spec, &cloud));
         // Of the addresses for documentation (RFC 5737): nobody's.
@@ -91,6 +118,7 @@ pub async fn open(source: &Source, spec: &Spec) -> Result<Option<World>, Halt> {
             sandbox(path, spec)?
         }
         Source::Live => live(spec).await?,
+        Source::Role(assume) => role(assume, spec).await?,
     };
     opening::expired(&world).await;
     Ok(Some(world))
@@ -123,7 +151,22 @@ async fn live(spec: &Spec) -> Result<World, Halt> {
         let help = "sign in (aws sso login, AWS_PROFILE, …), or use --offline or --sandbox";
         Halt::new(Exit::Denied, Problem::error("no-credentials", error.to_string(), help))
     })?;
-    let cloud = Cloud::new(&config, &spec.account, &spec.region);
+    Ok(real(Cloud::new(&config, &spec.account, &spec.region), spec))
+}
+
+/// R5 of the security rules: the job's identity token or nothing.
+async fn role(assume: &Assume, spec: &Spec) -> Result<World, Halt> {
+    let denied = |problem| Halt::new(Exit::Denied, problem);
+    let unsigned = strict::strict(&spec.region, None).map_err(denied)?;
+    let provider = Provider::new(assume.clone(), &unsigned, Clock::Wall);
+    provider.open().await.map_err(denied)?;
+    let config = strict::strict(&spec.region, Some(provider.shared())).map_err(denied)?;
+    let mut cloud = Cloud::new(&config, &spec.account, &spec.region);
+    cloud.signer = cloud.signer.masking(assume.runner.masking());
+    Ok(real(cloud, spec))
+}
+
+fn real(cloud: Cloud, spec: &Spec) -> World {
     let connection = Connection {
         connect: spec.connect,
         environment: spec.name.clone(),
@@ -133,5 +176,5 @@ async fn live(spec: &Spec) -> Result<World, Halt> {
     let store = bucket(spec, &cloud);
     let opening = opening::of(spec, &cloud, store.as_ref(), Clock::Wall, Own::Asked);
     let cloud = Cloud { opening, ..cloud };
-    Ok(World { cloud, clock: Clock::Wall, mode: Mode::Live, store, sandbox: None })
+    World { cloud, clock: Clock::Wall, mode: Mode::Live, store, sandbox: None }
 }

@@ -32,6 +32,19 @@ pub fn aside(text: &str) -> io::Result<()> {
     tolerate(io::stderr().lock().write_all(text.as_bytes()))
 }
 
+/// Tells the runner's log of a secret: from here on it shows stars in its place. What a command may not hold is written as the runner
+/// reads it back (<https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#masking-a-value-in-a-log>).
+pub fn mask(secret: &str) {
+    if !secret.is_empty() {
+        let _ = result(&mask_line(secret));
+    }
+}
+
+fn mask_line(secret: &str) -> String {
+    let data = secret.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+    format!("::add-mask::{data}\n")
+}
+
 fn tolerate(written: io::Result<()>) -> io::Result<()> {
     match written {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),

@@ -26,6 +26,7 @@
 //! | `moto.rs` | the kinds against a simulator that is not ours |
 //! | `opening.rs` | `connect: runner-cidr`, killed anywhere |
 //! | `objects.rs` | inside the cluster: other managers, renamed pools, an endpoint that does not answer |
+//! | `packaged.rs` | action.yml's steps as a runner runs them; workflows, templates, releases |
 //! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
@@ -60,6 +61,7 @@ mod moto;
 mod moved;
 mod objects;
 mod opening;
+mod packaged;
 mod prices;
 mod reads;
 mod signals;

@@ -19,6 +19,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::engine::{Class, Failure};
+use crate::github::oidc::Mask;
 
 /// EKS takes a token for 15 minutes from the moment of its signature; a minute is left for clocks that differ.
 pub const LIFE: Duration = Duration::from_mins(14);
@@ -49,6 +50,7 @@ pub struct Signer {
     credentials: Option<SharedCredentialsProvider>,
     time: SharedTimeSource,
     region: String,
+    mask: Option<Mask>,
 }
 
 impl std::fmt::Debug for Signer {
@@ -65,7 +67,15 @@ impl Signer {
             credentials: config.credentials_provider(),
             time: config.time_source().unwrap_or_else(|| SharedTimeSource::new(SystemTimeSource::new())),
             region: region.to_owned(),
+            mask: None,
         }
+    }
+
+    /// The same, telling of every token before it is handed out.
+    #[must_use]
+    pub fn masking(mut self, mask: Mask) -> Self {
+        self.mask = Some(mask);
+        self
     }
 
     /// What time it is by this signer's clock.
@@ -83,7 +93,11 @@ impl Signer {
             |why: String| Failure { class: Class::Denied, call: CALL.to_owned(), code: String::new(), message: why };
         let provider = self.credentials.as_ref().ok_or_else(|| none("there are no credentials".to_owned()))?;
         let credentials = provider.provide_credentials().await.map_err(|error| none(error.to_string()))?;
-        sign(&credentials, &self.region, cluster, self.time.now())
+        let token = sign(&credentials, &self.region, cluster, self.time.now())?;
+        if let Some(mask) = &self.mask {
+            mask(token.secret.expose_secret());
+        }
+        Ok(token)
     }
 }
 
