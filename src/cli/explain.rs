@@ -34,6 +34,10 @@ const CODES: &[(&str, &str)] = &[
         "bug",
         "Something that cannot happen did. Nothing was changed by it; please report it with the command line that showed it.",
     ),
+    (
+        "init-exists",
+        "`rem-ci init` never writes over an environment that is there: its file may have been edited since. --force writes it anew.",
+    ),
     ("usage", "The command line makes no sense; `rem-ci help VERB` shows what it takes."),
     (
         "output-file",

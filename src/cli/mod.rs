@@ -13,6 +13,7 @@ mod drift;
 mod explain;
 mod files;
 mod graph;
+mod init;
 mod kubeconfig;
 mod output;
 mod pin;
@@ -91,6 +92,8 @@ enum Verb {
     Prices(prices::Verb),
     /// Check environment files
     Check(check::Args),
+    /// Write an environment's file and the workflows for GitHub
+    Init(init::Args),
     /// Print names and ids that others build upon
     Output(output::Args),
     /// Draw an environment's topology
@@ -172,6 +175,7 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Cost(args) => cost::run(common, args, say).await,
         Verb::Prices(verb) => prices::run(common, verb, say).await,
         Verb::Check(args) => Ok(check::run(args, say)),
+        Verb::Init(args) => init::run(args, say),
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),
         Verb::Kubeconfig(args) => kubeconfig::run(common, args, say).await,

@@ -54,6 +54,28 @@ impl Commit {
     }
 }
 
+/// The repository on GitHub that the remote `origin` names, `OWNER/NAME`; none where there is no such remote, or no git.
+#[must_use]
+pub fn origin(folder: &Path) -> Option<String> {
+    let here = Commit { folder: folder.to_owned(), reference: String::new() };
+    let url = String::from_utf8(here.git(&["remote", "get-url", "origin"]).ok()??).ok()?;
+    named(url.trim())
+}
+
+/// `acme/platform` of `git@github.com:acme/platform.git` and of `https://github.com/acme/platform`.
+fn named(url: &str) -> Option<String> {
+    let path = url.strip_suffix(".git").unwrap_or(url);
+    let mut parts = path.rsplit(['/', ':']);
+    let (name, owner) = (parts.next()?, parts.next()?);
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+            && !part.starts_with('.')
+    };
+    let hosted = parts.next().is_some_and(|host| !host.is_empty());
+    (hosted && plain(owner) && plain(name)).then(|| format!("{owner}/{name}"))
+}
+
 impl Source for Commit {
     fn read(&self, path: &str) -> Result<Vec<u8>, Box<Problem>> {
         let entry = self.git(&["ls-tree", "--end-of-options", &self.reference, "--", path])?.unwrap_or_default();

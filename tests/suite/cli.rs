@@ -2,6 +2,7 @@
 
 mod corpus;
 mod exits;
+mod init;
 mod streams;
 mod verbose;
 mod words;
