@@ -27,6 +27,7 @@
 //! | `opening.rs` | `connect: runner-cidr`, killed anywhere |
 //! | `objects.rs` | inside the cluster: other managers, renamed pools, an endpoint that does not answer |
 //! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
+//! | `privilege.rs` | the roles that bootstrap makes: trust, what they are enough for, secrets, escalation, the bucket |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
@@ -61,6 +62,7 @@ mod moved;
 mod objects;
 mod opening;
 mod prices;
+mod privilege;
 mod reads;
 mod signals;
 mod speed;
