@@ -9,6 +9,7 @@ pub mod cloud;
 pub mod config;
 pub mod cost;
 pub mod engine;
+pub mod github;
 pub mod guard;
 pub mod model;
 pub mod problem;

@@ -11,6 +11,7 @@
 //! | `boundary.rs` | what no role of the environment can ever do |
 //! | `bucket.rs` | the bucket's policy and its rules |
 //! | `gates.rs` | rules of the GitHub environments |
+//! | `github.rs` | makes those, and reads them back |
 //! | `build.rs` | all of it as a graph |
 //! | `run.rs` | look and apply |
 //! | `print.rs` | documents and commands, for those who make it by hand |
@@ -24,6 +25,7 @@ pub mod bucket;
 mod build;
 mod edit;
 pub mod gates;
+pub mod github;
 mod home;
 pub mod permissions;
 mod print;

@@ -7,6 +7,7 @@ use crate::bootstrap::{self, Repository, Wish, gates};
 use crate::cloud;
 use crate::config::Loaded;
 use crate::engine::Event;
+use crate::github::{Client, Repo, Server};
 use crate::model::access::Access;
 use crate::problem::{Exit, Problem};
 use crate::run::{Halt, Source, apply_report, plan_report};
@@ -33,9 +34,9 @@ pub(super) struct Args {
     /// Its owner's number [default: GITHUB_REPOSITORY_OWNER_ID]
     #[arg(long, value_name = "NUMBER")]
     pub(super) owner_id: Option<u64>,
-    /// The branch whose workflows are trusted, and from which applies and destroys run
-    #[arg(long, value_name = "BRANCH", default_value = "main")]
-    pub(super) default_branch: String,
+    /// The branch whose workflows are trusted, and from which applies and destroys run [default: as GitHub says, else main]
+    #[arg(long, value_name = "BRANCH")]
+    pub(super) default_branch: Option<String>,
     /// Who lets applies and destroys through: a login, or team:SLUG
     #[arg(long = "reviewer", visible_alias = "reviewers", value_name = "NAME", value_delimiter = ',')]
     pub(super) reviewers: Vec<String>,
@@ -57,16 +58,23 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Which repository: by the flags, else as a runner names its own.
-    fn repository(&self) -> Result<Repository, Halt> {
+    /// Which repository: by the flags, else as a runner names its own, else as GitHub says where there is a token.
+    async fn repository(&self) -> Result<Repository, Halt> {
         let number = |flag: Option<u64>, name: &str| flag.or_else(|| cloud::env(name)?.parse().ok());
         let full = self.repository.clone().or_else(|| cloud::env("GITHUB_REPOSITORY")).unwrap_or_default();
-        Repository::new(
-            &full,
-            number(self.repository_id, "GITHUB_REPOSITORY_ID"),
-            number(self.owner_id, "GITHUB_REPOSITORY_OWNER_ID"),
-            &self.default_branch,
-        )
+        let mut id = number(self.repository_id, "GITHUB_REPOSITORY_ID");
+        let mut owner = number(self.owner_id, "GITHUB_REPOSITORY_OWNER_ID");
+        let mut branch = self.default_branch.clone();
+        if (id.is_none() || owner.is_none() || branch.is_none())
+            && !self.print
+            && let Some(client) = client(&full)?
+        {
+            let found = bootstrap::github::identify(&client).await?;
+            id = id.or(Some(found.0));
+            owner = owner.or(Some(found.1));
+            branch = branch.or(Some(found.2));
+        }
+        Repository::new(&full, id, owner, branch.as_deref().unwrap_or("main"))
     }
 
     fn wish(&self, loaded: &Loaded) -> Result<Wish, Halt> {
@@ -93,7 +101,7 @@ fn is_principal(arn: &str, account: &str) -> bool {
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
-    let repository = args.repository()?;
+    let repository = args.repository().await?;
     for environment in &args.environments {
         let loaded = Common::load(environment)?;
         let wish = args.wish(&loaded)?;
@@ -171,6 +179,19 @@ async fn one(
     write(say, loaded, wish)
 }
 
+/// A client of the repository, where there is a token.
+fn client(full: &str) -> Result<Option<Client>, Halt> {
+    let Some(repo) = Repo::parse(full) else { return Ok(None) };
+    if cloud::env("GITHUB_TOKEN").is_none_or(|token| token.is_empty()) {
+        return Ok(None);
+    }
+    let made = Server::of(|name| cloud::env(name)).and_then(|server| Client::new(server, repo, cloud::Clock::Wall));
+    made.map(Some).map_err(|error| {
+        let help = "check GITHUB_API_URL and GITHUB_SERVER_URL, or unset GITHUB_TOKEN";
+        Halt::new(Exit::Denied, Problem::error("bootstrap-gates", error.to_string(), help))
+    })
+}
+
 /// Makes the GitHub environments, or is told that they are there. The simulated region has no GitHub beside it.
 async fn gated(
     common: &Common,
@@ -184,10 +205,15 @@ async fn gated(
     if args.gates_exist || matches!(common.source(), Source::Sandbox(_)) {
         return Ok(());
     }
-    let _ = say;
+    if let Some(client) = client(&repository.full())? {
+        for line in bootstrap::github::make(&client, &gates).await? {
+            say.aside(&format!("{line}\n"));
+        }
+        return Ok(());
+    }
     let commands = gates.iter().flat_map(|gate| gate.commands(repository)).collect::<Vec<_>>().join("\n");
     let title = "the GitHub environments that the roles would trust may not exist: whoever names one first makes it without rules";
-    let help = format!("run these, then pass --gates-exist:\n{commands}");
+    let help = format!("set GITHUB_TOKEN; or run these, then pass --gates-exist:\n{commands}");
     Err(Halt::new(Exit::Refused, Problem::error("bootstrap-gates", title, help)))
 }
 
