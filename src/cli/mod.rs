@@ -5,6 +5,7 @@
 
 mod apply;
 mod args;
+mod bootstrap;
 mod check;
 mod cost;
 mod destroy;
@@ -100,6 +101,8 @@ enum Verb {
     Graph(graph::Args),
     /// Write a kubeconfig for an environment's cluster
     Kubeconfig(kubeconfig::Args),
+    /// Make roles, trust, state bucket and GitHub environments for an environment's jobs
+    Bootstrap(bootstrap::Args),
     /// Pin Karpenter's chart: check its signature, write its digest into the file
     Pin(pin::Args),
     /// Print a token for an environment's cluster, as kubectl's exec plugins do
@@ -179,6 +182,7 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),
         Verb::Kubeconfig(args) => kubeconfig::run(common, args, say).await,
+        Verb::Bootstrap(args) => bootstrap::run(common, args, say).await,
         Verb::Pin(args) => pin::run(args, say).await,
         Verb::Token(args) => token::run(common, args, say).await,
         Verb::Unlock(args) => unlock::run(common, args, say).await,

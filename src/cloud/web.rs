@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, LOCATION, USER_AGENT};
 use http::{HeaderMap, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::body::Body;
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::Connect;
 use hyper_util::rt::TokioExecutor;
 use kube::client::ConfigExt as _;
 
@@ -84,7 +86,16 @@ fn absolute(from: &Uri, to: &str) -> Option<Uri> {
     (to.scheme() == from.scheme() || to.scheme_str() == Some("https")).then_some(to)
 }
 
-async fn once(call: &str, url: &Uri, headers: &HeaderMap, most: usize) -> Result<Page, Failure> {
+/// A client for one server that keeps its connections: by the system's own trust store, through the caller's proxy.
+///
+/// # Errors
+/// If the trust store or the proxy cannot be used.
+pub fn client<B>(url: &Uri) -> Result<Client<impl Connect + Clone + Send + Sync + 'static, B>, Failure>
+where
+    B: Body + Send + 'static,
+    B::Data: Send,
+{
+    let call = "connect";
     let host = url.host().unwrap_or_default();
     match url.scheme_str() {
         Some("https") => {}
@@ -96,7 +107,11 @@ async fn once(call: &str, url: &Uri, headers: &HeaderMap, most: usize) -> Result
     let https = config
         .rustls_https_connector_with_connector(Connector::new(Road::of(url)?, CONNECT))
         .map_err(|error| Failure::fatal(call, error.to_string()))?;
-    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build(https);
+    Ok(Client::builder(TokioExecutor::new()).build(https))
+}
+
+async fn once(call: &str, url: &Uri, headers: &HeaderMap, most: usize) -> Result<Page, Failure> {
+    let client = client::<Empty<Bytes>>(url).map_err(|failure| Failure { call: call.to_owned(), ..failure })?;
     let mut request =
         Request::get(url.clone()).body(Empty::new()).map_err(|error| Failure::fatal(call, error.to_string()))?;
     request.headers_mut().extend(headers.clone());

@@ -33,6 +33,7 @@ pub use audit::{AUDIT_ACTIONS, Leftover};
 pub use base::against;
 pub use destroy::{Destroyed, destroy, look_before};
 pub use drain::{DRAIN_ACTIONS, Survey, Wishes};
+pub(crate) use look::account;
 pub use look::{Look, Looked, look, look_at};
 pub use output::outputs;
 pub use record::{Record, State, recorded};

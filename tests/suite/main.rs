@@ -28,6 +28,7 @@
 //! | `objects.rs` | inside the cluster: other managers, renamed pools, an endpoint that does not answer |
 //! | `packaged.rs` | action.yml's steps as a runner runs them; workflows, templates, releases |
 //! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
+//! | `privilege.rs` | the roles that bootstrap makes: trust, what they are enough for, secrets, escalation, the bucket |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
@@ -63,6 +64,7 @@ mod objects;
 mod opening;
 mod packaged;
 mod prices;
+mod privilege;
 mod reads;
 mod signals;
 mod speed;
