@@ -8,6 +8,7 @@ pub mod cli;
 pub mod cloud;
 pub mod config;
 pub mod cost;
+pub mod doctor;
 pub mod engine;
 pub mod github;
 pub mod guard;

@@ -167,10 +167,7 @@ async fn one(
         match say.format {
             Format::Human => say.result(&human::apply(&report, say.style(Stream::Stdout))),
             Format::Json => say.result(&json::apply(&report)),
-            Format::Markdown => {
-                let meta = markdown::CommentMeta::default();
-                say.result(&markdown::apply_summary(&report, None, &meta, markdown::SUMMARY_LIMIT))
-            }
+            Format::Markdown => say.result(&markdown::applied(&report, None, markdown::SUMMARY_LIMIT)),
         };
         if exit != Exit::Done {
             return Ok(exit);
@@ -180,7 +177,7 @@ async fn one(
 }
 
 /// A client of the repository, where there is a token.
-fn client(full: &str) -> Result<Option<Client>, Halt> {
+pub(super) fn client(full: &str) -> Result<Option<Client>, Halt> {
     let Some(repo) = Repo::parse(full) else { return Ok(None) };
     if cloud::env("GITHUB_TOKEN").is_none_or(|token| token.is_empty()) {
         return Ok(None);

@@ -4,7 +4,7 @@ use super::Say;
 use crate::engine::Effect;
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
-use crate::{bootstrap, cloud, config, github, guard, resources, run, verify};
+use crate::{bootstrap, cloud, config, doctor, github, guard, resources, run, verify};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,8 @@ pub fn codes() -> Vec<(&'static str, String)> {
     let guards = guard::GUARDS.iter().flat_map(|guard| guard.codes);
     let rest = guards.chain(run::CODES).chain(bootstrap::CODES).chain(run::drain::CODES).chain(verify::codes());
     let rest = rest.chain(github::CODES).chain(CODES);
-    let rest = rest.chain(github::oidc::CODES).chain(cloud::oidc::CODES).chain(cloud::strict::CODES);
+    let rest =
+        rest.chain(github::oidc::CODES).chain(cloud::oidc::CODES).chain(cloud::strict::CODES).chain(doctor::CODES);
     all.extend(rest.map(|(code, text)| (*code, (*text).to_owned())));
     all.extend(verify::diagnose::codes().iter().map(|doc| (doc.code, format!("{}\n\n{}", doc.why, doc.help))));
     all.sort();

@@ -10,6 +10,7 @@ mod check;
 mod cost;
 mod destroy;
 mod diagnose;
+mod doctor;
 mod drift;
 mod explain;
 mod files;
@@ -93,6 +94,8 @@ enum Verb {
     Prices(prices::Verb),
     /// Check environment files
     Check(check::Args),
+    /// Say whether credentials, roles, gates, quotas and programs fit what an environment needs
+    Doctor(doctor::Args),
     /// Write an environment's file and the workflows for GitHub
     Init(init::Args),
     /// Print names and ids that others build upon
@@ -178,6 +181,7 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Cost(args) => cost::run(common, args, say).await,
         Verb::Prices(verb) => prices::run(common, verb, say).await,
         Verb::Check(args) => Ok(check::run(args, say)),
+        Verb::Doctor(args) => doctor::run(common, args, say).await,
         Verb::Init(args) => init::run(args, say),
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),

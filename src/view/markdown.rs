@@ -121,6 +121,7 @@ pub fn costs(reports: &[PlanReport], by: Option<super::By>) -> String {
         let (head, rows, notes) = plan::cost_pieces(report);
         out.extend([&head, &rows.join("\n"), "\n\n", &notes.join("\n"), "\n\n"]);
         super::pools::markdown(&mut out, &report.cost);
+        super::pools::markdown_split(&mut out, &report.cost);
         for problem in words::findings(report) {
             out.extend(["- ", &plan::finding(problem), "\n"]);
         }

@@ -26,6 +26,7 @@
 //! | `csv.rs` | cost lines for spreadsheets |
 //! | `tables.rs` | which price tables there are |
 //! | `pools.rs` | node pools: which nodes, how full; groups and bars |
+//! | `doctor.rs` | what a doctor found |
 //! | `errors.rs` | problems with a snippet |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
@@ -37,6 +38,7 @@ pub mod calls;
 pub mod comment;
 pub mod csv;
 pub mod diagram;
+pub mod doctor;
 pub mod errors;
 mod fields;
 pub mod human;

@@ -91,7 +91,7 @@ impl StepOutputs {
             pairs.extend(names.into_iter().zip(counts.map(|count| count.to_string())));
         }
         for (name, money) in [("monthly-cost", self.monthly_cost), ("monthly-delta", self.monthly_delta)] {
-            pairs.extend(money.map(|money| (name, super::number::cents(money).to_string())));
+            pairs.extend(money.map(|money| (name, format!("{:.2}", super::number::cents(money)))));
         }
         pairs.extend(self.failure_reason.map(|reason| ("failure-reason", reason.word().to_owned())));
         pairs.extend(self.plan_file.clone().filter(|path| plain_path(path)).map(|path| ("plan-file", path)));
@@ -105,9 +105,12 @@ fn digest(text: &str) -> bool {
     hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
-/// A path of ours: nothing that a shell or a workflow expression would take for something else.
+/// An absolute path of ours: nothing that a shell or a workflow expression would take for something else.
 fn plain_path(path: &str) -> bool {
-    path.len() < 400 && path.chars().all(|c| c.is_ascii_alphanumeric() || "/._- ".contains(c))
+    path.len() < 400
+        && path.starts_with('/')
+        && path.ends_with(".json")
+        && path.chars().all(|c| c.is_ascii_alphanumeric() || "/._- ".contains(c))
 }
 
 /// JSON of checked names: braces, quotes, and what names, accounts, regions and digests are made of.

@@ -152,7 +152,11 @@ impl Figures {
     /// Everything that would be done.
     #[must_use]
     pub const fn changes(&self) -> usize {
-        self.create + self.change + self.replace + self.delete + self.settle
+        self.create
+            .saturating_add(self.change)
+            .saturating_add(self.replace)
+            .saturating_add(self.delete)
+            .saturating_add(self.settle)
     }
 }
 
