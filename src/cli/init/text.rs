@@ -151,15 +151,6 @@ fn environment(answers: &Answers) -> String {
     text.push_str(&format!("\ncluster:\n  name: {cluster}\n"));
     text.push_str(&line(&format!("  version: \"{kubernetes}\""), "quoted; one minor up at a time, Karpenter first"));
     text.push_str(&line("  deletionProtection: true", "EKS itself refuses to delete the cluster"));
-    if connect != "ssm" {
-        let how = if connect == "direct" {
-            "the runner must reach it: from within the VPC, or name its ranges here"
-        } else {
-            "an apply adds its runner's own address and takes it away again"
-        };
-        let public = connect != "direct";
-        text.push_str(&format!("  # {how}\n  endpoint: {{private: true, public: {public}, publicCidrs: []}}\n"));
-    }
     text.push_str(&format!("\nkarpenter:\n  version: \"{karpenter}\"\n"));
     text.push_str(
         "\n# What no plan can know, and what it may cost, USD a month:\n\

@@ -41,7 +41,7 @@ fn the_file_looks_like_those_that_are_shipped() {
     insta::assert_snapshot!("init_environment", all[1].text);
     for file in &all[3..] {
         assert!(!file.text.contains("__"), "{}: a placeholder is left", file.path);
-        for line in file.text.lines().filter(|line| line.contains("uses: ")) {
+        for line in file.text.lines().filter(|line| line.trim_start_matches([' ', '-']).starts_with("uses: ")) {
             let used = line.split_once("uses: ").unwrap().1;
             let at = used.split_once('@').unwrap().1.split_whitespace().next().unwrap();
             let ours = used.starts_with("acme/platform/.github/workflows/") && at == "main";
