@@ -3,6 +3,7 @@
 //! A pipeline of pure data, `YAML -config-> Spec -model-> Graph -read-> Snapshot -plan-> Plan -apply-> Events -view-> text`,
 //! where only *read* and *apply* do I/O.
 
+pub mod action;
 pub mod bootstrap;
 pub mod cli;
 pub mod cloud;

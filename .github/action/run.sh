@@ -2,7 +2,7 @@
 # What action.yml runs: gets the program of this very version of the action, looks at every byte of it, and becomes it.
 #
 # The digests stand beside this file (.github/digests), so a workflow that names the action by a commit has named the program too. Inputs come in by
-# variables and are never looked into here, but for the names that a matrix is made of.
+# variables and are not looked at here.
 set -euo pipefail
 umask 077
 
@@ -101,21 +101,4 @@ fi
 trap - EXIT
 unset REM_CI_ACTION_PATH
 
-# Its own words would repeat the input.
-cd -- "${REM_CI_WORKING_DIRECTORY:-.}" 2> /dev/null || refuse "working-directory is no folder of this checkout"
-if [ "${REM_CI_COMMAND:-}" != changed ]; then
-  exec "$run" action
-fi
-
-# The environments of this event as a matrix. Names only, each of the shape that the program itself insists on.
-if [ -n "${REM_CI_ENVIRONMENT:-}" ]; then
-  matrix='{"include":[{"environment":"'$REM_CI_ENVIRONMENT'"}]}'
-else
-  matrix=$("$run" changed --matrix) || exit
-fi
-plain='^\{"include":\[[]{}a-z0-9 :,"-]*\]\}$'
-[[ $matrix =~ $plain ]] || refuse "what has changed is no matrix of plain names" 3
-changed=true
-[ "$matrix" != '{"include":[]}' ] || changed=false
-printf 'matrix=%s\nchanged=%s\n' "$matrix" "$changed" >> "$GITHUB_OUTPUT"
-printf '%s\n' "$matrix"
+exec "$run" action

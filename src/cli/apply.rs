@@ -4,6 +4,7 @@ use super::{Common, Format, Say, progress};
 use crate::engine::Event;
 use crate::guard::Verb;
 use crate::problem::{Exit, Problem};
+pub(super) use crate::run::unfinished as problems;
 use crate::run::{self, Approval, Halt, Look, Looked, World, apply_report, look, plan_report, verify_report};
 use crate::view::out::Stream;
 use crate::view::{human, json, markdown};
@@ -129,15 +130,4 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
         Format::Markdown => say.result(&markdown::applied(&report, verified.as_ref(), markdown::SUMMARY_LIMIT)),
     };
     Ok(exit)
-}
-
-/// What to say of a run that did not come to its end.
-pub(super) fn problems(outcome: &crate::engine::Outcome, environment: &str, verb: &str) -> Vec<Problem> {
-    let again = format!("run rem-ci {verb} {environment} again: it goes on from where it is");
-    let failed = outcome.reports.iter().filter_map(|report| Some((report, report.error.as_ref()?)));
-    failed
-        .map(|(report, failure)| {
-            Problem::error("incomplete", failure.to_string(), again.clone()).about(&report.address)
-        })
-        .collect()
 }

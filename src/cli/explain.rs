@@ -4,7 +4,7 @@ use super::Say;
 use crate::engine::Effect;
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
-use crate::{bootstrap, cloud, config, doctor, github, guard, resources, run, verify};
+use crate::{action, bootstrap, cloud, config, doctor, github, guard, resources, run, verify};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,7 @@ pub fn codes() -> Vec<(&'static str, String)> {
     let rest = rest.chain(github::CODES).chain(CODES);
     let rest =
         rest.chain(github::oidc::CODES).chain(cloud::oidc::CODES).chain(cloud::strict::CODES).chain(doctor::CODES);
+    let rest = rest.chain(action::CODES);
     all.extend(rest.map(|(code, text)| (*code, (*text).to_owned())));
     all.extend(verify::diagnose::codes().iter().map(|doc| (doc.code, format!("{}\n\n{}", doc.why, doc.help))));
     all.sort();
@@ -39,6 +40,11 @@ const CODES: &[(&str, &str)] = &[
     (
         "init-exists",
         "`rem-ci init` never writes over an environment that is there: its file may have been edited since. --force writes it anew.",
+    ),
+    (
+        "not-hardened",
+        "Before the Action touches a token it switches off core files and keeps other processes of the same user out of its memory. A system that \
+         refuses either is no place for it.",
     ),
     ("usage", "The command line makes no sense; `rem-ci help VERB` shows what it takes."),
     (

@@ -3,11 +3,9 @@
 use clap::ValueEnum;
 
 use super::{Common, Say};
-use crate::config::Spec;
-use crate::model;
 use crate::problem::Exit;
 use crate::run::Halt;
-use crate::view::diagram::{Subnets, Topology};
+pub(super) use crate::run::topology;
 
 /// What kind of picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -30,14 +28,6 @@ pub(super) struct Args {
     /// What kind of picture
     #[arg(long = "as", value_enum, default_value = "mermaid")]
     pub(super) kind: As,
-}
-
-/// The picture of a Spec, with the subnets as the model lays them out.
-pub(super) fn topology(spec: &Spec) -> Topology {
-    let zones = model::network::layout(spec);
-    let subnets: Vec<Subnets> =
-        zones.into_iter().map(|zone| Subnets { zone: zone.name, public: zone.public, private: zone.private }).collect();
-    Topology::of(spec, &subnets)
 }
 
 pub(super) fn run(args: &Args, say: &Say) -> Result<Exit, Halt> {

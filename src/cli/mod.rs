@@ -3,9 +3,11 @@
 //! To add a verb: copy the file of a similar one, enter it in [`Verb`] and in [`dispatch`]; the snapshot of the help text
 //! and README's table want it too.
 
+mod action;
 mod apply;
 mod args;
 mod bootstrap;
+mod changed;
 mod check;
 mod cost;
 mod destroy;
@@ -16,6 +18,7 @@ mod explain;
 mod files;
 mod graph;
 mod init;
+mod harden;
 mod kubeconfig;
 mod output;
 mod pin;
@@ -36,6 +39,7 @@ use clap::{CommandFactory as _, Parser as _, Subcommand};
 
 pub use args::{Color, Common, Format};
 pub use explain::codes;
+pub use harden::harden;
 use say::Say;
 
 use crate::engine::calls::{self, Call};
@@ -112,6 +116,10 @@ enum Verb {
     Token(token::Args),
     /// Take the lock away from a run that is dead
     Unlock(unlock::Args),
+    /// Do what a GitHub event asks for: what action.yml starts
+    Action,
+    /// List the environments that a change touches
+    Changed(changed::Args),
     /// The simulated AWS region: serve, reset, show
     #[command(subcommand)]
     Sandbox(sandbox::Verb),
@@ -190,6 +198,8 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Pin(args) => pin::run(args, say).await,
         Verb::Token(args) => token::run(common, args, say).await,
         Verb::Unlock(args) => unlock::run(common, args, say).await,
+        Verb::Action => action::run(common).await,
+        Verb::Changed(args) => changed::run(args, say),
         Verb::Sandbox(verb) => sandbox::run(common, verb, say).await,
         Verb::ImportConfig(args) => files::import(args, say),
         Verb::Schema => Ok(say.result(&crate::config::schema())),

@@ -1,16 +1,16 @@
 //! Environment files as another commit has them, from git's objects: the working tree is not touched.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use super::codes::code;
 use super::files::{MAX_BYTES, Source};
+use super::git::Git;
 use crate::problem::Problem;
 
 /// The files of a commit beneath a folder of the working tree.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    folder: PathBuf,
+    git: Git,
     reference: String,
 }
 
@@ -20,12 +20,9 @@ impl Commit {
     /// # Errors
     /// When git is not there, or knows no such commit.
     pub fn open(folder: &Path, reference: &str) -> Result<Self, Box<Problem>> {
-        let commit = Self { folder: folder.to_owned(), reference: reference.to_owned() };
-        let plain = !reference.starts_with('-') && !reference.contains([':', ' ', '\0']);
-        let wanted = format!("{reference}^{{commit}}");
-        let found = plain && commit.git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &wanted])?.is_some();
-        if found {
-            return Ok(commit);
+        let git = Git::new(folder);
+        if git.commit(reference)?.is_some() {
+            return Ok(Self { git, reference: reference.to_owned() });
         }
         Err(Box::new(Problem::error(
             code::BASE_UNKNOWN,
@@ -34,23 +31,10 @@ impl Commit {
         )))
     }
 
-    /// What git prints; `None` when it says no.
-    fn git(&self, arguments: &[&str]) -> Result<Option<Vec<u8>>, Box<Problem>> {
-        let folder = if self.folder.as_os_str().is_empty() { Path::new(".") } else { &self.folder };
-        let mut git = Command::new("git");
-        git.current_dir(folder).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).env_clear();
-        // Nothing else of our environment is git's to see; no configuration of the repository's may run a program.
-        for name in ["PATH", "HOME"] {
-            if let Some(value) = crate::cloud::env(name) {
-                git.env(name, value);
-            }
-        }
-        git.env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0").env("GIT_NO_LAZY_FETCH", "1");
-        let output = git.output().map_err(|error| {
-            let help = "install git, or give the base as a file";
-            Box::new(Problem::error(code::BASE_UNKNOWN, format!("git cannot be run: {error}"), help))
-        })?;
-        Ok(output.status.success().then_some(output.stdout))
+    /// The files of a tree that is known to be here: one that [`Git::merge`] has written.
+    #[must_use]
+    pub fn of_tree(folder: &Path, tree: &str) -> Self {
+        Self { git: Git::new(folder), reference: tree.to_owned() }
     }
 }
 
@@ -78,12 +62,12 @@ fn named(url: &str) -> Option<String> {
 
 impl Source for Commit {
     fn read(&self, path: &str) -> Result<Vec<u8>, Box<Problem>> {
-        let entry = self.git(&["ls-tree", "--end-of-options", &self.reference, "--", path])?.unwrap_or_default();
+        let entry = self.git.ask(&["ls-tree", "--end-of-options", &self.reference, "--", path])?.unwrap_or_default();
         // A link or a submodule is no environment file.
         let regular = entry.starts_with(b"100644 blob ") || entry.starts_with(b"100755 blob ");
         let object = entry.split(u8::is_ascii_whitespace).nth(2).filter(|_| regular);
         let hash = object.and_then(|hash| std::str::from_utf8(hash).ok()).unwrap_or_default();
-        let bytes = if hash.is_empty() { None } else { self.git(&["cat-file", "blob", hash])? };
+        let bytes = if hash.is_empty() { None } else { self.git.ask(&["cat-file", "blob", hash])? };
         let missing = || {
             let title = format!("there is no `{path}` in {}", self.reference);
             Box::new(Problem::error(code::FILE_NOT_FOUND, title, "compare with a commit that has it"))

@@ -8,7 +8,7 @@
 //! | `load.rs` | the way through: [`load`], [`load_from`] |
 //! | `spec.rs`, `schema.rs` | the types, and their JSON Schema for editors |
 //! | `codes.rs` | every code with its explanation |
-//! | `commit.rs` | files as another commit has them |
+//! | `commit.rs`, `git.rs` | files as another commit has them; commits, and what differs between them |
 //! | `digest.rs` | [`input_digest`] |
 //! | `import.rs` | an old Pulumi stack's configuration to an environment file |
 
@@ -18,6 +18,7 @@ mod commit;
 mod decode;
 mod digest;
 pub mod files;
+pub mod git;
 mod import;
 mod load;
 mod node;
@@ -35,6 +36,7 @@ pub use check::waive;
 pub use codes::{CodeDoc, codes};
 pub use commit::{Commit, origin};
 pub use digest::input_digest;
+pub use git::{Git, Merge};
 pub use import::import_pulumi;
 pub use load::{Loaded, load, load_from};
 pub use node::Places;

@@ -10,6 +10,8 @@
 //! | `retry.rs` | our rules: what is sent again, waits, limits, one write a second |
 //! | `wire.rs` | HTTPS, or a service in this process |
 //! | `error.rs` | what went wrong and which permission is missing |
+//! | `event.rs` | what happened, out of the runner's variables and the payload |
+//! | `oidc.rs` | the job's identity token |
 //! | `comments.rs` | comments of an issue or pull request |
 //! | `sticky.rs` | the one comment of ours, whoever else writes it at this moment |
 //! | `statuses.rs` | commit statuses |
@@ -26,6 +28,7 @@ mod comments;
 mod commits;
 mod environments;
 mod error;
+pub mod event;
 mod issues;
 pub mod oidc;
 mod people;

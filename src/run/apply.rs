@@ -1,5 +1,7 @@
 //! Lock, look again, compare with the approval, apply, write down.
 
+use futures_util::future::LocalBoxFuture;
+
 use super::record::{Record, State, recorded};
 use super::{Halt, Look, Looked, World, look, opening, tools};
 use crate::cloud::{Holder, Lock, Refusal, failed};
@@ -101,6 +103,9 @@ pub(super) async fn execute(
     }
 }
 
+/// Asked once more under the lock, before anything is changed.
+pub type Check<'a> = &'a dyn Fn() -> LocalBoxFuture<'a, Result<(), Halt>>;
+
 /// Applies an environment. What it does now must not go beyond what was approved.
 ///
 /// # Errors
@@ -109,6 +114,21 @@ pub async fn apply(
     loaded: &Loaded,
     world: &World,
     approval: &Approval,
+    sink: &dyn Fn(&Event),
+    stop: &Stop,
+) -> Result<Applied, Halt> {
+    apply_if(loaded, world, approval, &|| Box::pin(std::future::ready(Ok(()))), sink, stop).await
+}
+
+/// The same if, with the lock in hand, `check` does not mind: while one waits for a lock the world goes on.
+///
+/// # Errors
+/// As [`apply`], and what `check` says.
+pub async fn apply_if(
+    loaded: &Loaded,
+    world: &World,
+    approval: &Approval,
+    check: Check<'_>,
     sink: &dyn Fn(&Event),
     stop: &Stop,
 ) -> Result<Applied, Halt> {
@@ -122,7 +142,10 @@ pub async fn apply(
     let first = Box::pin(look(loaded, Some(world), ask)).await?;
     let lock = lock(world, &first, "apply", approval.no_lock).await?;
     // On the heap: the whole run is in it, and it is handed on.
-    let work = Box::pin(under_lock(loaded, world, approval, record, &lock, first, sink, stop));
+    let work = Box::pin(async {
+        check().await?;
+        Box::pin(under_lock(loaded, world, approval, record, &lock, first, sink, stop)).await
+    });
     let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
     // A lock that cannot be released runs out by itself.
     let _ = lock.release().await;
@@ -176,6 +199,8 @@ async fn under_lock(
         None => looked.plan.clone(),
     };
     let canonical = looked.plan.canonical();
+    let last = record.as_ref().and_then(|record| record.commit.clone());
+    let now = world.commit.clone().or_else(|| last.clone());
     let resumed = record.filter(|record| {
         record.state == State::Applying
             && record.plan.digest() == record.approval
@@ -183,7 +208,7 @@ async fn under_lock(
     });
     compare(&canonical, approval, resumed.as_ref())?;
     if !plan.changes() && plan.steps.iter().all(|step| step.action == engine::Action::Keep) {
-        finish(world, &looked, &canonical, resumed.as_ref()).await?;
+        finish(world, &looked, &canonical, resumed.as_ref(), now).await?;
         return Ok(Applied { looked, outcome: Outcome::default() });
     }
     let (digest, nonce) = match &resumed {
@@ -202,6 +227,7 @@ async fn under_lock(
         spec: looked.spec.clone(),
         started: stamp(world),
         ended: None,
+        commit: last,
     };
     if let Some(store) = &world.store {
         record.write(store).await?;
@@ -214,7 +240,7 @@ async fn under_lock(
         && lock.check().is_ok()
         && let Some(store) = &world.store
     {
-        Record { state: State::Done, ended: Some(stamp(world)), ..record }.write(store).await?;
+        Record { state: State::Done, ended: Some(stamp(world)), commit: now, ..record }.write(store).await?;
     }
     Ok(Applied { looked, outcome })
 }
@@ -237,7 +263,13 @@ async fn stranger(world: &World, looked: &Looked) -> Result<Option<Problem>, Hal
 }
 
 /// Writes down that everything is as the file says.
-async fn finish(world: &World, looked: &Looked, canonical: &Canonical, resumed: Option<&Record>) -> Result<(), Halt> {
+async fn finish(
+    world: &World,
+    looked: &Looked,
+    canonical: &Canonical,
+    resumed: Option<&Record>,
+    commit: Option<String>,
+) -> Result<(), Halt> {
     let Some(store) = &world.store else { return Ok(()) };
     let record = Record {
         format: "rem-ci/record/v1".to_owned(),
@@ -250,6 +282,7 @@ async fn finish(world: &World, looked: &Looked, canonical: &Canonical, resumed: 
         spec: looked.spec.clone(),
         started: stamp(world),
         ended: Some(stamp(world)),
+        commit,
     };
     Ok(record.write(store).await?)
 }

@@ -128,6 +128,7 @@ async fn under_lock(
         spec: looked.spec.clone(),
         started: stamp(world),
         ended: None,
+        commit: None,
     };
     if let Some(store) = &world.store
         && looked.plan.changes()

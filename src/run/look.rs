@@ -366,7 +366,10 @@ async fn assume(world: &World, spec: &Spec, verb: Verb, shut_out: bool, snapshot
 }
 
 /// Asks whose credentials these are, before any other call; gives the ARN.
-pub(crate) async fn account(world: &World, spec: &Spec) -> Result<String, Halt> {
+///
+/// # Errors
+/// When they are refused, or belong to another account than the file says.
+pub async fn account(world: &World, spec: &Spec) -> Result<String, Halt> {
     let identity = world.cloud.sts.get_caller_identity().send().await;
     let identity = identity.map_err(cloud_failed)?;
     let theirs = identity.account().unwrap_or_default();

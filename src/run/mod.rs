@@ -28,16 +28,15 @@ mod report;
 mod tools;
 mod world;
 
-pub use apply::{Applied, Approval, apply};
+pub use apply::{Applied, Approval, Check, apply, apply_if};
 pub use audit::{AUDIT_ACTIONS, Leftover};
 pub use base::against;
 pub use destroy::{Destroyed, destroy, look_before};
 pub use drain::{DRAIN_ACTIONS, Survey, Wishes};
-pub(crate) use look::account;
-pub use look::{Look, Looked, look, look_at};
+pub use look::{Look, Looked, account, look, look_at};
 pub use output::outputs;
 pub use record::{Record, State, recorded};
-pub use report::{apply_report, plan_report, verify_report};
+pub use report::{apply_report, plan_report, topology, unfinished, verify_report};
 pub use world::{Source, World, open};
 
 use crate::problem::{Exit, Problem};

@@ -44,6 +44,10 @@ pub struct Record {
     /// RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended: Option<String>,
+    /// The commit whose apply was the last that ended well, where one was known: what was merged since then is still to be
+    /// applied, and its approvals still hold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
 }
 
 fn key(environment: &str) -> String {

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::destroy::Destroyed;
 use super::{Applied, Looked};
+use crate::config::Spec;
 use crate::engine::{self, Order, Step};
 use crate::problem::{Exit, Problem};
 use crate::resources;
 use crate::verify;
+use crate::view::diagram::{Subnets, Topology};
 use crate::view::report::{
     Action, ApplyReport, Check, Counts, Estimate, Left, Mode, Outcome, PlanReport, Row, Step as Done, Stray,
     VerifyReport,
@@ -69,6 +71,27 @@ fn row(step: &Step) -> Row {
         estimate_secs: usual.as_secs(),
         assumed: step.assumed,
     }
+}
+
+/// What to say of a run that did not come to its end.
+#[must_use]
+pub fn unfinished(outcome: &engine::Outcome, environment: &str, verb: &str) -> Vec<Problem> {
+    let again = format!("run rem-ci {verb} {environment} again: it goes on from where it is");
+    let failed = outcome.reports.iter().filter_map(|report| Some((report, report.error.as_ref()?)));
+    failed
+        .map(|(report, failure)| {
+            Problem::error("incomplete", failure.to_string(), again.clone()).about(&report.address)
+        })
+        .collect()
+}
+
+/// The picture of a Spec, with the subnets as the model lays them out.
+#[must_use]
+pub fn topology(spec: &Spec) -> Topology {
+    let zones = crate::model::network::layout(spec);
+    let subnets: Vec<Subnets> =
+        zones.into_iter().map(|zone| Subnets { zone: zone.name, public: zone.public, private: zone.private }).collect();
+    Topology::of(spec, &subnets)
 }
 
 /// A look as a plan report.

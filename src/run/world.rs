@@ -42,6 +42,8 @@ pub struct World {
     pub store: Option<Store>,
     /// The simulated region, if it is one.
     pub sandbox: Option<Sandbox>,
+    /// The commit that is checked out, where an apply should write it down.
+    pub commit: Option<String>,
 }
 
 impl World {
@@ -80,7 +82,7 @@ impl World {
         let own = Own::Given(std::net::Ipv4Addr::new(203, 0, 113, 7));
         let opening = opening::of(spec, &cloud, store.as_ref(), clock, own);
         let cloud = Cloud { opening, ..cloud };
-        Self { cloud, clock, mode: Mode::Sandbox, store, sandbox: Some(sandbox) }
+        Self { cloud, clock, mode: Mode::Sandbox, store, sandbox: Some(sandbox), commit: None }
     }
 }
 
@@ -120,7 +122,11 @@ pub async fn open(source: &Source, spec: &Spec) -> Result<Option<World>, Halt> {
         Source::Live => live(spec).await?,
         Source::Role(assume) => role(assume, spec).await?,
     };
-    opening::expired(&world).await;
+    if world.cloud.opening.is_some() {
+        // Whose credentials these are is asked before anything else is.
+        super::look::account(&world, spec).await?;
+        opening::expired(&world).await;
+    }
     Ok(Some(world))
 }
 
@@ -176,5 +182,5 @@ fn real(cloud: Cloud, spec: &Spec) -> World {
     let store = bucket(spec, &cloud);
     let opening = opening::of(spec, &cloud, store.as_ref(), Clock::Wall, Own::Asked);
     let cloud = Cloud { opening, ..cloud };
-    World { cloud, clock: Clock::Wall, mode: Mode::Live, store, sandbox: None }
+    World { cloud, clock: Clock::Wall, mode: Mode::Live, store, sandbox: None, commit: None }
 }

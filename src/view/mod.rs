@@ -28,12 +28,14 @@
 //! | `pools.rs` | node pools: which nodes, how full; groups and bars |
 //! | `doctor.rs` | what a doctor found |
 //! | `errors.rs` | problems with a snippet |
+//! | `annotation.rs` | problems beside their lines on GitHub |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
 //! | `out.rs` | the one place that prints |
 
 pub mod actual;
 pub mod annotations;
+pub mod annotation;
 pub mod calls;
 pub mod comment;
 pub mod csv;

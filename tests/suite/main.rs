@@ -30,6 +30,7 @@
 //! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
 //! | `privilege.rs` | the roles that bootstrap makes: trust, what they are enough for, secrets, escalation, the bucket |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
+//! | `secrets.rs` | where credentials are from in the Action, and where they never go |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `subnets.rs` | what a cluster holds of its network |
@@ -66,6 +67,7 @@ mod packaged;
 mod prices;
 mod privilege;
 mod reads;
+mod secrets;
 mod signals;
 mod speed;
 mod subnets;

@@ -137,8 +137,14 @@ impl Place {
     pub(crate) fn cargo(&self, program: &[u8]) {
         let made = self.folder.path().join("made");
         std::fs::write(&made, program).expect("a program");
+        std::fs::set_permissions(&made, std::fs::Permissions::from_mode(0o755)).expect("it can run");
+        self.cargo_makes(&made);
+    }
+
+    /// A cargo that makes the program at this place of any source.
+    pub(crate) fn cargo_makes(&self, made: &Path) {
         let script = format!(
-            "#!/bin/sh\necho \"cargo $*\" >> \"$RAN\"\nmkdir -p \"$CARGO_TARGET_DIR/release\"\ninstall -m 755 {} \"$CARGO_TARGET_DIR/release/rem-ci\"\n",
+            "#!/bin/sh\necho \"cargo $*\" >> \"$RAN\"\nmkdir -p \"$CARGO_TARGET_DIR/release\"\nln -sf {} \"$CARGO_TARGET_DIR/release/rem-ci\"\n",
             made.display()
         );
         let cargo = self.folder.path().join("bin/cargo");
