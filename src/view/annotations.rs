@@ -12,16 +12,18 @@ use crate::problem::{Problem, Severity};
 /// So many are shown of a step.
 pub const PER_STEP: usize = 10;
 
-/// The commands, one a line: the gravest first, those about a file before those about nothing in particular.
+/// The commands, one a line: the gravest first, those about a file before those about nothing in particular. `folder` is
+/// where the files are in the repository: empty, or ending in `/`.
 #[must_use]
-pub fn annotations(problems: &[Problem]) -> String {
+pub fn annotations(problems: &[Problem], folder: &str) -> String {
     let mut open: Vec<_> = problems.iter().filter(|problem| !problem.waived).collect();
     open.sort_by_key(|problem| (problem.severity, problem.place.is_none()));
-    open.into_iter().take(PER_STEP).map(annotation).collect()
+    open.into_iter().take(PER_STEP).map(|problem| annotation(problem, folder)).collect()
 }
 
 /// One command.
-fn annotation(problem: &Problem) -> String {
+#[must_use]
+pub fn annotation(problem: &Problem, folder: &str) -> String {
     let command = match problem.severity {
         Severity::Error => "error",
         Severity::Widens | Severity::Warning => "warning",
@@ -29,7 +31,7 @@ fn annotation(problem: &Problem) -> String {
     };
     let mut properties = Vec::new();
     if let Some(place) = &problem.place {
-        properties.push(format!("file={}", property(&place.file)));
+        properties.push(format!("file={}", property(&format!("{folder}{}", place.file))));
         properties.push(format!("line={0},endLine={0}", place.line));
         properties.push(format!("col={},endColumn={}", place.column, place.column + place.length.max(1)));
     }

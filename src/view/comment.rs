@@ -13,9 +13,11 @@
 //! | `marker.rs` | line 1: who stands where |
 //! | `stage.rs` | what there is to say of one environment |
 //! | `parts.rs` | its parts: danger, detail, foot |
+//! | `difference.rs` | a plan against the approved one |
 //! | `words.rs` | verdict, table, next step over all of them |
 //! | `read.rs` | a comment that was written before |
 
+mod difference;
 mod marker;
 mod parts;
 mod read;
@@ -24,6 +26,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
+pub use difference::beyond;
 pub use marker::{Entry, Figures, Marker, Run, Word};
 pub use stage::{Beyond, Ended, Environment, Gate, Offline, Origin, Progress, Stage};
 
@@ -101,7 +104,7 @@ impl Comment {
         if line.len() > limit {
             return String::new();
         }
-        let text = self.document(Some(&line), Vec::new()).render(limit);
+        let text = self.document(Some(&line)).render(limit);
         // Seals have their length from the first; now they get their value.
         let short = line == marker.short().encode();
         let mut sealed = if short { marker.short() } else { marker };
@@ -120,12 +123,13 @@ impl Comment {
         Marker::new(entries.collect())
     }
 
-    /// The same for the summary of a job: nobody reads that back, so it has no marker, and it has charts.
-    pub(in crate::view) fn summary(&self, charts: Vec<Part>, limit: usize) -> String {
-        self.document(None, charts).render(limit)
+    /// The same for the summary of a job: nobody reads that back, so it has no hidden lines.
+    #[must_use]
+    pub fn summary(&self, limit: usize) -> String {
+        self.document(None).render(limit)
     }
 
-    fn document(&self, line: Option<&str>, charts: Vec<Part>) -> Document {
+    fn document(&self, line: Option<&str>) -> Document {
         let run = self.environments.values().map(|kept| &kept.entry.run).max_by_key(|run| (run.id, run.attempt));
         let elsewhere = match (run, line) {
             (Some(run), Some(_)) => format!("the summary of {}", run.link()),
@@ -140,7 +144,6 @@ impl Comment {
         let rows = self.entries().map(|(name, entry)| words::table_row(name, entry)).collect();
         document.add(Part::rows(Rank::Table, "the table", words::TABLE, rows, ""));
         self.section(&mut document, 1, line.is_some());
-        charts.into_iter().for_each(|chart| document.add(chart));
         document.notice_here();
         document.add(Part::whole(Rank::Next, "what is next", words::next(self)));
         self.section(&mut document, 2, line.is_some());

@@ -1,62 +1,25 @@
-//! The one issue of an environment that drifted: opened, updated, closed.
-//!
-//! It is found by the marker on line 1 and by its author, never by its title alone.
+//! The one issue of an environment that drifted, as it reads. Who opens, finds and closes it is the action's business.
 
-use serde::{Deserialize, Serialize};
-
-use super::comment::{Origin, Run};
+use super::comment::{Origin, time};
+use super::markdown::body;
 use super::markdown::document::{Document, Part, Rank};
-use super::markdown::{body, mark};
-use super::report::{DriftReport, PlanReport};
-use super::text::{code, prose};
-use super::{number, redact, text};
-
-/// GitHub's limit for the body of an issue is that of a comment.
-pub use super::comment::COMMENT_LIMIT as ISSUE_LIMIT;
-
-/// What line 1 of the issue holds.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IssueMarker {
-    /// `rem-ci/drift/v1`.
-    pub format: String,
-    /// Which environment.
-    pub environment: String,
-    /// By which run.
-    pub run: Run,
-    /// When it began, in seconds since 1970.
-    pub began: i64,
-}
-
-const FORMAT: &str = "rem-ci/drift/v1";
-
-impl IssueMarker {
-    /// A marker of this version.
-    #[must_use]
-    pub fn new(environment: &str, origin: &Origin) -> Self {
-        let format = FORMAT.to_owned();
-        Self { format, environment: environment.to_owned(), run: origin.run.clone(), began: origin.began }
-    }
-
-    /// The marker of an issue: its first line, whole, or nothing.
-    #[must_use]
-    pub fn decode(body: &str) -> Option<Self> {
-        mark::decode::<Self>(body).filter(|marker| marker.format == FORMAT)
-    }
-}
+use super::report::DriftReport;
+use super::text::{bounded, code, prose};
+use super::{number, redact};
 
 /// The title: the same as long as the environment has its name.
 #[must_use]
 pub fn title(environment: &str) -> String {
-    format!("rem-ci: {} differs from what was applied", text::bounded(environment, 60))
+    format!("rem-ci: {} differs from what was applied", bounded(environment, 60))
 }
 
-/// The body. On a public repository account ids and ARNs are shortened.
+/// The body, below the line by which it is found. On a public repository account ids and ARNs are shortened.
 #[must_use]
-pub fn drifted(report: &DriftReport, origin: &Origin, limit: usize) -> String {
-    let plan: PlanReport = if origin.public { redact::plan(&report.plan) } else { report.plan.clone() };
+pub fn drifted(report: &DriftReport, marker: &str, origin: &Origin, limit: usize) -> String {
+    let plan = if origin.public { redact::plan(&report.plan) } else { report.plan.clone() };
     let name = plan.environment.raw().to_owned();
     let mut document = Document::new(format!("the summary of {}", origin.run.link()));
-    document.add(Part::whole(Rank::Marker, "the marker", mark::encode(&IssueMarker::new(&name, origin))));
+    document.add(Part::whole(Rank::Marker, "the marker", format!("{marker}\n")));
     let counts = plan.counts();
     let moved = number::count(counts.changes() + counts.unknown, "resource");
     let head = format!("### {moved} of {} differ from {}\n\n", code(&name), prose(report.baseline.raw()));
@@ -73,17 +36,16 @@ pub fn drifted(report: &DriftReport, origin: &Origin, limit: usize) -> String {
     document.render(limit)
 }
 
-/// What is said once nothing differs any more, before the issue is closed.
+/// The last word, before the issue is closed.
 #[must_use]
 pub fn settled(environment: &str, origin: &Origin) -> String {
-    let marker = mark::encode(&IssueMarker::new(environment, origin));
-    format!("{marker}Nothing of {} differs any more.\n\n{}", code(environment), foot(origin))
+    format!("Nothing of {} differs any more.\n\n{}", code(environment), foot(origin))
 }
 
 fn foot(origin: &Origin) -> String {
     format!(
         "<sub>looked {} · {} · rem-ci {}</sub>\n",
-        code(&super::comment::time(origin.at)),
+        code(&time(origin.at)),
         origin.run.link(),
         env!("CARGO_PKG_VERSION")
     )

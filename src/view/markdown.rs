@@ -23,7 +23,6 @@ mod size;
 
 pub(in crate::view) use after::ended;
 pub use after::{applied, outputs, verified};
-pub(in crate::view) use gantt::gantt;
 pub use health::{diagnose, status};
 pub use size::fit;
 

@@ -14,11 +14,8 @@
 //! | `human.rs`, `human/` | the terminal |
 //! | `markdown.rs`, `markdown/` | Markdown, and the parts that what is for GitHub is put together from |
 //! | `comment.rs`, `comment/` | the one comment of a pull request |
-//! | `summary.rs` | the summary of a job |
 //! | `annotations.rs` | findings on the lines of a pull request |
-//! | `statuses.rs` | what a commit status says |
 //! | `issue.rs` | the drift issue |
-//! | `step_outputs.rs` | what a step gives to those that follow |
 //! | `redact.rs` | account ids and ARNs shortened, for public repositories |
 //! | `json.rs` | the versioned formats |
 //! | `calls.rs` | requests as they are made |
@@ -28,14 +25,12 @@
 //! | `pools.rs` | node pools: which nodes, how full; groups and bars |
 //! | `doctor.rs` | what a doctor found |
 //! | `errors.rs` | problems with a snippet |
-//! | `annotation.rs` | problems beside their lines on GitHub |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
 //! | `out.rs` | the one place that prints |
 
 pub mod actual;
 pub mod annotations;
-pub mod annotation;
 pub mod calls;
 pub mod comment;
 pub mod csv;
@@ -53,9 +48,6 @@ mod pools;
 pub mod progress;
 pub mod redact;
 pub mod report;
-pub mod statuses;
-pub mod step_outputs;
-pub mod summary;
 pub mod tables;
 pub mod text;
 mod words;

@@ -5,11 +5,10 @@ use insta::assert_snapshot;
 use super::{made, real};
 use crate::problem::{Problem, Severity};
 use crate::view::comment::{
-    Beyond, COMMENT_LIMIT, Comment, Ended, Environment, Gate, Marker, Offline, Origin, Progress, Run, Stage, Word,
+    self, Beyond, COMMENT_LIMIT, Comment, Ended, Environment, Gate, Marker, Offline, Origin, Progress, Run, Stage, Word,
 };
-use crate::view::markdown::SUMMARY_LIMIT;
+use crate::view::markdown::{SUMMARY_LIMIT, applied};
 use crate::view::report::{Action, Mode, Outcome};
-use crate::view::summary::summary;
 
 /// 2026-11-24 22:10 UTC.
 const BEGAN: i64 = 1_795_558_200;
@@ -243,14 +242,19 @@ fn accounts_and_arns_are_short_where_anybody_reads() {
 
 #[test]
 fn the_summary_has_all_of_it_and_a_chart() {
-    let text = summary(&origin(42, BEGAN), &[prod(ended(false, true))], SUMMARY_LIMIT);
+    let summary = |environment: &Environment| {
+        let mut comment = Comment::default();
+        comment.put(&origin(42, BEGAN), environment);
+        comment.summary(SUMMARY_LIMIT)
+    };
+    let text = summary(&prod(refused()));
     assert!(!text.contains("<!--"), "nobody reads it back");
-    assert_snapshot!("summary_done", text);
-    assert_snapshot!("summary_refused", summary(&origin(42, BEGAN), &[prod(refused())], SUMMARY_LIMIT));
+    assert_snapshot!("summary_refused", text);
+    assert_snapshot!("summary_done", applied(&made::applied(false), Some(&made::verified(true)), SUMMARY_LIMIT));
     let mut environment = prod(Stage::Planned);
     let more = (0..5000).map(|n| made::row(&format!("network/thing/number-{n}"), "thing", Action::Create, 5));
     environment.plan.as_mut().unwrap().rows.extend(more);
-    let text = summary(&origin(42, BEGAN), std::slice::from_ref(&environment), SUMMARY_LIMIT);
+    let text = summary(&environment);
     assert!(!text.contains("Cut to fit") && text.contains("number-4999"));
     let cut = written(vec![environment]);
     assert!(cut.contains("All of it is in the summary of [run 42]"), "{cut}");
@@ -266,4 +270,61 @@ fn nothing_to_say_is_quiet() {
     assert!(!comment.quiet());
     comment.put(&origin(42, BEGAN), &Environment::new("prod", Stage::Planning));
     assert!(!comment.quiet(), "a plan under way is to be seen");
+}
+
+/// The difference that is shown is that which refuses: neither more nor less.
+#[test]
+fn what_goes_further_is_shown_value_by_value() {
+    use crate::engine::{Canonical, CanonicalNode};
+    let node = |address: &str, action: Option<&str>, fields: &[(&str, &str)]| CanonicalNode {
+        address: made::at(address),
+        kind: "toy".into(),
+        action: action.map(str::to_owned),
+        changed: if action == Some("update") {
+            fields.iter().map(|(name, _)| (*name).into()).collect()
+        } else {
+            Vec::new()
+        },
+        fields: fields.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+        assumed: false,
+    };
+    let approved = Canonical {
+        nodes: vec![
+            node("cluster/cluster", Some("update"), &[("publicCidrs", "203.0.113.0/24")]),
+            node("network/vpc", None, &[]),
+            node("network/eip/1", Some("create"), &[("zone", "1")]),
+        ],
+    };
+    assert_eq!(comment::beyond(&approved, &approved), []);
+    let now = Canonical {
+        nodes: vec![
+            node("cluster/cluster", Some("update"), &[("publicCidrs", "0.0.0.0/0"), ("logging", "none")]),
+            node("network/vpc", Some("replace"), &[]),
+            node("network/eip/1", Some("create"), &[("zone", "2")]),
+        ],
+    };
+    let told: Vec<String> = comment::beyond(&now, &approved)
+        .iter()
+        .map(|one| {
+            let field = one.field.as_deref().unwrap_or("-");
+            format!("{} {field}: {} -> {}", one.address, one.approved.raw(), one.now.raw())
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "cluster/cluster logging: nothing -> none",
+            "cluster/cluster publicCidrs: 203.0.113.0/24 -> 0.0.0.0/0",
+            "network/vpc -: nothing -> replace",
+            "network/eip/1 zone: 1 -> 2",
+        ]
+    );
+    let shown: std::collections::BTreeSet<_> =
+        comment::beyond(&now, &approved).into_iter().map(|one| one.address).collect();
+    let refused = now.beyond(&approved);
+    assert!(shown.iter().all(|address| refused.iter().any(|reason| reason.starts_with(address.as_str()))));
+    assert!(
+        refused.iter().all(|reason| shown.iter().any(|address| reason.starts_with(address.as_str()))),
+        "{refused:?}"
+    );
 }

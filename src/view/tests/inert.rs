@@ -10,8 +10,8 @@ use crate::problem::Problem;
 use crate::view::Untrusted;
 use crate::view::comment::{Beyond, COMMENT_LIMIT, Comment, Ended, Environment, Gate, Offline, Progress, Stage};
 use crate::view::issue;
+use crate::view::markdown;
 use crate::view::report::{DriftReport, Left};
-use crate::view::summary::summary;
 
 const STAGES: usize = 10;
 
@@ -161,9 +161,16 @@ fn every_text(number: usize, evil: &str, limit: usize) -> [(&'static str, String
     let mut comment = Comment::default();
     comment.put(&origin(42, 1), &Environment::new("dev", Stage::Planned).with(made::mixed(), Some(made::topology(3))));
     comment.put(&origin(42, 1), &environment(number, evil));
-    let summary = summary(&origin(42, 1), &[environment(number, evil)], limit);
+    let summary = match &environment(number, evil).stage {
+        Stage::Ended(ended) => markdown::applied(&ended.report, ended.verify.as_ref(), limit),
+        _ => comment.summary(limit),
+    };
     let drift = DriftReport { baseline: evil.into(), plan: hostile(evil) };
-    [("comment", comment.render(limit)), ("summary", summary), ("issue", issue::drifted(&drift, &origin(42, 1), limit))]
+    [
+        ("comment", comment.render(limit)),
+        ("summary", summary),
+        ("issue", issue::drifted(&drift, "<!-- rem-ci:drift:prod -->", &origin(42, 1), limit)),
+    ]
 }
 
 #[test]
