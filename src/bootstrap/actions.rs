@@ -22,7 +22,11 @@ pub fn actions(spec: &Spec, job: Job) -> BTreeSet<Action> {
     let looks = kinds.chain(facts::ACTIONS.iter().copied()).chain(PRICES.iter().copied());
     let looks: BTreeSet<Action> = looks.collect();
     let mut all: BTreeSet<Action> = match job {
-        Job::Plan => looks.into_iter().filter(|action| is_read(action) && !BY_WRITERS.contains(action)).collect(),
+        // A destroy's plan, too: it looks for what others have made around the cluster.
+        Job::Plan => {
+            let looks = looks.into_iter().chain(AUDIT_ACTIONS.iter().copied());
+            looks.filter(|action| is_read(action) && !BY_WRITERS.contains(action)).collect()
+        }
         Job::Apply => {
             let more = verify::observe::ACTIONS.iter().chain(verify::canary::ACTIONS).copied();
             looks.into_iter().chain(more).filter(|action| !NEVER.contains(action)).collect()

@@ -182,7 +182,7 @@ pub(super) fn client(full: &str) -> Result<Option<Client>, Halt> {
     if cloud::env("GITHUB_TOKEN").is_none_or(|token| token.is_empty()) {
         return Ok(None);
     }
-    let made = Server::of(|name| cloud::env(name)).and_then(|server| Client::new(server, repo, cloud::Clock::Wall));
+    let made = Server::of(cloud::env).and_then(|server| Client::new(server, repo, cloud::Clock::Wall));
     made.map(Some).map_err(|error| {
         let help = "check GITHUB_API_URL and GITHUB_SERVER_URL, or unset GITHUB_TOKEN";
         Halt::new(Exit::Denied, Problem::error("bootstrap-gates", error.to_string(), help))

@@ -1,5 +1,6 @@
 //! The real binary: exit codes, streams, help, and what it says where things go wrong.
 
+mod bootstrap;
 mod corpus;
 mod exits;
 mod init;

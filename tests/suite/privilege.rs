@@ -1,7 +1,9 @@
 //! The roles that `rem-ci bootstrap` makes: who gets them, what they are enough for, and what they are not.
 
 mod escalation;
+mod forged;
 mod lint;
+mod made;
 mod runs;
 mod secrets;
 mod state;

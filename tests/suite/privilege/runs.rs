@@ -25,8 +25,15 @@ fn halted(halt: &Halt) -> Vec<String> {
 }
 
 fn unread(looked: &Looked) -> Vec<String> {
-    looked.findings.iter().filter(|finding| finding.code.starts_with("unread")).map(|one| one.title.clone()).collect()
+    looked
+        .findings
+        .iter()
+        .filter(|finding| UNREAD.iter().any(|code| finding.code.starts_with(code)))
+        .map(|one| one.title.clone())
+        .collect()
 }
+
+const UNREAD: [&str; 3] = ["unread", "drain-unreachable", "cluster-silent"];
 
 fn ending(loaded: &mut Loaded) {
     loaded.spec.on_destroy.kms_key = Keep::Delete;
@@ -34,13 +41,18 @@ fn ending(loaded: &mut Loaded) {
     loaded.spec.protect = false;
 }
 
-/// A plan: what it says of what it could not read.
+/// A plan, and the plan of a destroy: what they say of what they could not read.
 async fn plans(region: &Region, named: &Loaded) -> Vec<String> {
     let world = job(region, named, Job::Plan).await;
     let said = match look(named, &world).await {
         Ok(looked) => unread(&looked),
         Err(halt) => halted(&halt),
     };
+    let mut said = said;
+    match rem_ci::run::look_before(named, &world, &[]).await {
+        Ok((looked, _)) => said.extend(unread(&looked)),
+        Err(halt) => said.extend(halted(&halt)),
+    }
     let store = world.store.expect("a bucket");
     let written = store.put("plans/prod/7/abc/def", b"{}".to_vec(), Some("")).await;
     said.into_iter().chain(written.err().map(|failure| failure.to_string())).collect()
