@@ -17,7 +17,7 @@ mod drift;
 mod explain;
 mod files;
 mod graph;
-
+mod harden;
 mod init;
 mod kubeconfig;
 mod output;
