@@ -1,5 +1,6 @@
 //! The roles that `rem-ci bootstrap` makes: who gets them, what they are enough for, and what they are not.
 
+mod doctor;
 mod escalation;
 mod forged;
 mod lint;
