@@ -1,8 +1,8 @@
 //! Findings as annotations on the lines of a pull request, by GitHub's workflow commands; they need no permission.
 //!
 //! Escaped as the runner's own toolkit does: <https://github.com/actions/toolkit/blob/main/packages/core/src/command.ts>.
-//! GitHub shows ten of a step, <https://docs.github.com/en/rest/checks/runs#create-a-check-run> and the job's page; so the
-//! gravest come first and the summary has them all.
+//! GitHub shows ten of a step and fifty of a job, and leaves out the rest without a word; so the gravest come first and the
+//! summary has them all.
 
 use std::fmt::Write as _;
 

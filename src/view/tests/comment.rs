@@ -115,8 +115,9 @@ fn refused_stale_waiting_and_offline() {
     assert_snapshot!("comment_refused", seen(&written(vec![prod(refused())])));
     let waiting = Stage::Waiting("an approval of the GitHub environment prod, for plan 4f2c".into());
     assert_snapshot!("comment_waiting", seen(&written(vec![prod(waiting)])));
-    let mut fork = prod(Stage::Offline(Offline::Fork));
-    fork.plan.as_mut().unwrap().mode = Mode::Offline;
+    let (mut plan, topology) = real::plan("empty-account", "");
+    plan.mode = Mode::Offline;
+    let fork = Environment::new("shop", Stage::Offline(Offline::Fork)).with(plan, Some(topology));
     assert_snapshot!("comment_fork", seen(&written(vec![fork])));
 
     // Another pull request's apply says that this plan is old; what was planned stays readable.
