@@ -41,8 +41,8 @@ impl Commit {
 /// The repository on GitHub that the remote `origin` names, `OWNER/NAME`; none where there is no such remote, or no git.
 #[must_use]
 pub fn origin(folder: &Path) -> Option<String> {
-    let here = Commit { folder: folder.to_owned(), reference: String::new() };
-    let url = String::from_utf8(here.git(&["remote", "get-url", "origin"]).ok()??).ok()?;
+    let url = Git::new(folder).ask(&["remote", "get-url", "origin"]).ok()??;
+    let url = String::from_utf8(url).ok()?;
     named(url.trim())
 }
 
@@ -56,7 +56,7 @@ fn named(url: &str) -> Option<String> {
             && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
             && !part.starts_with('.')
     };
-    let hosted = parts.next().is_some_and(|host| !host.is_empty());
+    let hosted = parts.next().is_some_and(|host| host.contains(|c: char| c.is_ascii_alphanumeric()));
     (hosted && plain(owner) && plain(name)).then(|| format!("{owner}/{name}"))
 }
 
@@ -82,5 +82,27 @@ impl Source for Commit {
             )));
         }
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn a_remote_names_its_repository() {
+        for url in [
+            "git@github.com:acme/platform.git",
+            "https://github.com/acme/platform",
+            "https://github.com/acme/platform.git",
+            "ssh://git@github.com:22/acme/platform.git",
+        ] {
+            assert_eq!(named(url).as_deref(), Some("acme/platform"), "{url}");
+        }
+        for url in
+            ["", "platform", "acme/platform", "../acme/platform", "git@host:plat form/x", "https://github.com/acme/"]
+        {
+            assert_eq!(named(url), None, "{url}");
+        }
     }
 }

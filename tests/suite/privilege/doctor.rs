@@ -54,9 +54,16 @@ fn a_trust_policy_that_was_edited_is_told_by_its_claim() {
         call.send().await.expect("an edit");
         let found = wrong(&region, &named).await;
         let told = found.iter().find(|one| one.code == "doctor-trust").expect("the trust policy");
-        assert!(told.evidence.contains("claim job_workflow_ref is acme/platform/.github/workflows/rem-ci-apply.yml@refs/heads/main"), "{told:#?}");
+        assert!(
+            told.evidence
+                .contains("claim job_workflow_ref is acme/platform/.github/workflows/rem-ci-apply.yml@refs/heads/main"),
+            "{told:#?}"
+        );
         // The other half of the doctor sees that it is not what bootstrap wrote.
-        assert!(found.iter().any(|one| one.code == "doctor-access" && one.title.contains("access/iam-role/apply")), "{found:#?}");
+        assert!(
+            found.iter().any(|one| one.code == "doctor-access" && one.title.contains("access/iam-role/apply")),
+            "{found:#?}"
+        );
     });
 }
 
