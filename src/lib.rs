@@ -4,10 +4,12 @@
 //! where only *read* and *apply* do I/O.
 
 pub mod action;
+pub mod bootstrap;
 pub mod cli;
 pub mod cloud;
 pub mod config;
 pub mod cost;
+pub mod doctor;
 pub mod engine;
 pub mod github;
 pub mod guard;

@@ -10,6 +10,7 @@ use crate::problem::Exit;
 use crate::run::{self, Halt, Look, look, plan_report};
 use crate::view::Untrusted;
 use crate::view::comment::COMMENT_LIMIT;
+use crate::view::issue;
 use crate::view::markdown::{self, SUMMARY_LIMIT};
 use crate::view::report::DriftReport;
 
@@ -65,13 +66,13 @@ async fn one(desk: &Desk<'_>, name: &str) -> Result<DriftReport, Halt> {
     let plan = shown(desk, &plan_report(&looked, world.mode));
     let report = DriftReport { baseline: Untrusted::new(baseline), plan };
     desk.paper.summary(&markdown::drift(&report, SUMMARY_LIMIT));
+    let origin = desk.origin(desk.sha(), &desk.happened.default_branch, "");
     if moved {
-        let text = markdown::drift(&report, COMMENT_LIMIT);
-        let body = format!("{}\n{text}\n[The run that saw it]({})\n", marker(name), desk.happened.run.url());
-        let marked = Marked { title: format!("{name} is not as it was applied"), body, label: LABEL.to_owned() };
+        let body = issue::drifted(&report, &marker(name), &origin, COMMENT_LIMIT);
+        let marked = Marked { title: issue::title(name), body, label: LABEL.to_owned() };
         desk.hub().put_issue(&marked).await.map_err(halted)?;
     } else {
-        let word = format!("It is as it was applied again, says [this run]({}).", desk.happened.run.url());
+        let word = issue::settled(name, &origin);
         desk.hub().close_issue(LABEL, &marker(name), Some(&word)).await.map_err(halted)?;
     }
     world.close()?;

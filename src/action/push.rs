@@ -22,7 +22,7 @@ use crate::problem::{Exit, Problem};
 use crate::run::{self, Approval, Halt, World, apply_report, verify_report};
 use crate::verify;
 use crate::view::Untrusted;
-use crate::view::comment::{Ended, Environment, Origin, Progress, Stage};
+use crate::view::comment::{self, Ended, Environment, Origin, Progress, Stage};
 use crate::view::markdown::{self, SUMMARY_LIMIT};
 use crate::view::redact;
 use crate::view::report::{ApplyReport, VerifyReport};
@@ -142,7 +142,7 @@ pub(super) async fn apply(desk: &Desk<'_>, name: &str) -> Result<Exit, Halt> {
     };
     let context = status::apply_context(name);
     desk.status(desk.sha(), context.clone(), State::Pending, "looking at what was approved").await?;
-    let mut teller = Teller { desk, name, before: case.before.clone(), pulls: Vec::new(), seen: None };
+    let mut teller = Teller { desk, name, before: case.before.clone(), pulls: Vec::new(), seen: None, approved: None };
     let ended = Box::pin(apply_case(desk, &case, &mut teller)).await;
     let (exit, text) = match &ended {
         Ok((exit, text)) => (*exit, text.clone()),
@@ -182,6 +182,7 @@ async fn apply_case(desk: &Desk<'_>, case: &Case, teller: &mut Teller<'_, '_>) -
     let steps = seen.looked.plan.steps.iter().filter(|step| step.action.changes()).count();
     let changes = steps > 0 || seen.looked.plan.steps.iter().any(|step| step.action == Action::Settle);
     teller.seen = Some(seen);
+    teller.approved.clone_from(&approval.plan);
     teller.stage(Stage::Applying(Progress { steps, ..Progress::default() })).await?;
     desk.status(desk.sha(), status::apply_context(&spec.name), State::Pending, "applying").await?;
     let (report, checks, exit) = run_it(desk, case, &world, &approval).await?;
@@ -367,6 +368,8 @@ struct Teller<'a, 'd> {
     before: String,
     pulls: Vec<Pull>,
     seen: Option<Seen>,
+    /// What may be done.
+    approved: Option<Canonical>,
 }
 
 impl Teller<'_, '_> {
@@ -396,6 +399,10 @@ impl Teller<'_, '_> {
     }
 
     async fn refused(&self, problems: &[Problem]) -> Result<(), Halt> {
-        self.stage(Stage::Refused { verb: "apply", problems: problems.to_vec(), beyond: Vec::new() }).await
+        let beyond = match (&self.seen, &self.approved) {
+            (Some(seen), Some(approved)) => comment::beyond(&seen.looked.plan.canonical(), approved),
+            _ => Vec::new(),
+        };
+        self.stage(Stage::Refused { verb: "apply", problems: problems.to_vec(), beyond }).await
     }
 }

@@ -18,7 +18,7 @@ use crate::github::oidc::Runner;
 use crate::github::{Client, Repo, Server};
 use crate::problem::{Exit, Problem};
 use crate::run::{self, Halt, Source, World};
-use crate::view::annotation::annotation;
+use crate::view::annotations::annotation;
 use crate::view::out;
 
 /// Reads what happened, and does it.

@@ -4,7 +4,7 @@ use super::Say;
 use crate::engine::Effect;
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
-use crate::{action, cloud, config, github, guard, resources, run, verify};
+use crate::{action, bootstrap, cloud, config, doctor, github, guard, resources, run, verify};
 
 /// Arguments of `explain`.
 #[derive(Debug, clap::Args)]
@@ -20,8 +20,10 @@ pub fn codes() -> Vec<(&'static str, String)> {
     let mut all: Vec<(&'static str, String)> =
         config::codes().iter().map(|doc| (doc.code, format!("{}\n\n{}", doc.why, doc.fix))).collect();
     let guards = guard::GUARDS.iter().flat_map(|guard| guard.codes);
-    let rest = guards.chain(run::CODES).chain(run::drain::CODES).chain(verify::codes()).chain(github::CODES);
-    let rest = rest.chain(github::oidc::CODES).chain(cloud::oidc::CODES).chain(cloud::strict::CODES).chain(CODES);
+    let rest = guards.chain(run::CODES).chain(bootstrap::CODES).chain(run::drain::CODES).chain(verify::codes());
+    let rest = rest.chain(github::CODES).chain(CODES);
+    let rest =
+        rest.chain(github::oidc::CODES).chain(cloud::oidc::CODES).chain(cloud::strict::CODES).chain(doctor::CODES);
     let rest = rest.chain(action::CODES);
     all.extend(rest.map(|(code, text)| (*code, (*text).to_owned())));
     all.extend(verify::diagnose::codes().iter().map(|doc| (doc.code, format!("{}\n\n{}", doc.why, doc.help))));
@@ -34,6 +36,10 @@ const CODES: &[(&str, &str)] = &[
     (
         "bug",
         "Something that cannot happen did. Nothing was changed by it; please report it with the command line that showed it.",
+    ),
+    (
+        "init-exists",
+        "`rem-ci init` never writes over an environment that is there: its file may have been edited since. --force writes it anew.",
     ),
     (
         "not-hardened",

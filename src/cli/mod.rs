@@ -6,16 +6,19 @@
 mod action;
 mod apply;
 mod args;
+mod bootstrap;
 mod changed;
 mod check;
 mod cost;
 mod destroy;
 mod diagnose;
+mod doctor;
 mod drift;
 mod explain;
 mod files;
 mod graph;
 mod harden;
+mod init;
 mod kubeconfig;
 mod output;
 mod pin;
@@ -95,12 +98,18 @@ enum Verb {
     Prices(prices::Verb),
     /// Check environment files
     Check(check::Args),
+    /// Say whether credentials, roles, gates, quotas and programs fit what an environment needs
+    Doctor(doctor::Args),
+    /// Write an environment's file and the workflows for GitHub
+    Init(init::Args),
     /// Print names and ids that others build upon
     Output(output::Args),
     /// Draw an environment's topology
     Graph(graph::Args),
     /// Write a kubeconfig for an environment's cluster
     Kubeconfig(kubeconfig::Args),
+    /// Make roles, trust, state bucket and GitHub environments for an environment's jobs
+    Bootstrap(bootstrap::Args),
     /// Pin Karpenter's chart: check its signature, write its digest into the file
     Pin(pin::Args),
     /// Print a token for an environment's cluster, as kubectl's exec plugins do
@@ -180,9 +189,12 @@ async fn dispatch(cli: &Cli, say: &Say) -> Result<Exit, Halt> {
         Verb::Cost(args) => cost::run(common, args, say).await,
         Verb::Prices(verb) => prices::run(common, verb, say).await,
         Verb::Check(args) => Ok(check::run(args, say)),
+        Verb::Doctor(args) => doctor::run(common, args, say).await,
+        Verb::Init(args) => init::run(args, say),
         Verb::Output(args) => output::run(common, args, say).await,
         Verb::Graph(args) => graph::run(args, say),
         Verb::Kubeconfig(args) => kubeconfig::run(common, args, say).await,
+        Verb::Bootstrap(args) => bootstrap::run(common, args, say).await,
         Verb::Pin(args) => pin::run(args, say).await,
         Verb::Token(args) => token::run(common, args, say).await,
         Verb::Unlock(args) => unlock::run(common, args, say).await,

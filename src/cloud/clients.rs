@@ -48,6 +48,8 @@ pub struct Cloud {
     pub s3: aws_sdk_s3::Client,
     /// EventBridge Scheduler: what closes an endpoint without us.
     pub scheduler: aws_sdk_scheduler::Client,
+    /// Service Quotas: what a doctor asks for.
+    pub quotas: aws_sdk_servicequotas::Client,
     /// Signs tokens for clusters.
     pub signer: Signer,
     /// Installs charts.
@@ -107,6 +109,7 @@ impl Cloud {
             ssm: client!(aws_sdk_ssm, config),
             s3: client!(aws_sdk_s3, config),
             scheduler: client!(aws_sdk_scheduler, config),
+            quotas: client!(aws_sdk_servicequotas, config),
             opening: None,
             signer: Signer::new(config, region),
             helm: Helm::default(),

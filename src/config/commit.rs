@@ -38,6 +38,28 @@ impl Commit {
     }
 }
 
+/// The repository on GitHub that the remote `origin` names, `OWNER/NAME`; none where there is no such remote, or no git.
+#[must_use]
+pub fn origin(folder: &Path) -> Option<String> {
+    let url = Git::new(folder).ask(&["remote", "get-url", "origin"]).ok()??;
+    let url = String::from_utf8(url).ok()?;
+    named(url.trim())
+}
+
+/// `acme/platform` of `git@github.com:acme/platform.git` and of `https://github.com/acme/platform`.
+fn named(url: &str) -> Option<String> {
+    let path = url.strip_suffix(".git").unwrap_or(url);
+    let mut parts = path.rsplit(['/', ':']);
+    let (name, owner) = (parts.next()?, parts.next()?);
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+            && !part.starts_with('.')
+    };
+    let hosted = parts.next().is_some_and(|host| host.contains(|c: char| c.is_ascii_alphanumeric()));
+    (hosted && plain(owner) && plain(name)).then(|| format!("{owner}/{name}"))
+}
+
 impl Source for Commit {
     fn read(&self, path: &str) -> Result<Vec<u8>, Box<Problem>> {
         let entry = self.git.ask(&["ls-tree", "--end-of-options", &self.reference, "--", path])?.unwrap_or_default();
@@ -60,5 +82,27 @@ impl Source for Commit {
             )));
         }
         Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named;
+
+    #[test]
+    fn a_remote_names_its_repository() {
+        for url in [
+            "git@github.com:acme/platform.git",
+            "https://github.com/acme/platform",
+            "https://github.com/acme/platform.git",
+            "ssh://git@github.com:22/acme/platform.git",
+        ] {
+            assert_eq!(named(url).as_deref(), Some("acme/platform"), "{url}");
+        }
+        for url in
+            ["", "platform", "acme/platform", "../acme/platform", "git@host:plat form/x", "https://github.com/acme/"]
+        {
+            assert_eq!(named(url), None, "{url}");
+        }
     }
 }

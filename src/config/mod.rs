@@ -34,7 +34,7 @@ mod tests;
 pub(crate) use check::quantity;
 pub use check::waive;
 pub use codes::{CodeDoc, codes};
-pub use commit::Commit;
+pub use commit::{Commit, origin};
 pub use digest::input_digest;
 pub use git::{Git, Merge};
 pub use import::import_pulumi;

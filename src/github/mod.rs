@@ -19,6 +19,7 @@
 //! | `commits.rs` | commits, comparisons, branches |
 //! | `issues.rs` | issues; one of ours by a marker |
 //! | `environments.rs` | environments and what protects them |
+//! | `people.rs` | users and teams, by name |
 //! | `oidc.rs` | the job's identity token |
 //! | `repository.rs` | the repository, its `sub` claim, the rules of a branch |
 
@@ -30,6 +31,7 @@ mod error;
 pub mod event;
 mod issues;
 pub mod oidc;
+mod people;
 mod pulls;
 mod repository;
 mod retry;

@@ -92,9 +92,9 @@ fn check(case: &Case<'_>) -> Vec<Problem> {
     findings
 }
 
+/// Every view says of which resource a finding is, so the title does not.
 fn widens(step: &Step, what: String) -> Problem {
-    let title = format!("{}: {what}", step.address);
-    Problem::new("widens", Severity::Widens, title, "make sure that this is meant").about(&step.address)
+    Problem::new("widens", Severity::Widens, what, "make sure that this is meant").about(&step.address)
 }
 
 fn says(meaning: &Meaning, change: &Change) -> Option<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::policies::{self, cni_ipv6, managed, trust};
-use super::{Identity, parts};
+use super::{Identity, access, parts};
 use crate::cloud::Cloud;
 use crate::config::Spec;
 use crate::config::spec::{Connect, Identity as Access, IpFamily};
@@ -98,6 +98,7 @@ pub fn base_roles(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity) -> parts
     let control_plane = graph.add(IamRole {
         policies: vec![managed(id, "AmazonEKSClusterPolicy")],
         ..role(
+            spec,
             id,
             Address::keyed("identity", "iam-role", "cluster"),
             "cluster",
@@ -114,7 +115,7 @@ pub fn base_roles(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity) -> parts
         graph.add(IamRole {
             policies: NODE_POLICIES.map(|policy| managed(id, policy)).to_vec(),
             inline,
-            ..role(id, address, what, description, trust::instances(id))
+            ..role(spec, id, address, what, description, trust::instances(id))
         })
     };
     let system = node("identity", "system-node", "system-node", format!("System nodes of the cluster {cluster}."));
@@ -145,6 +146,7 @@ fn closer(spec: &Spec, id: &Identity) -> IamRole {
     IamRole {
         inline: BTreeMap::from([("close-endpoint".to_owned(), may)]),
         ..role(
+            spec,
             id,
             Address::keyed("identity", "iam-role", "endpoint-closer"),
             CLOSER,
@@ -174,6 +176,7 @@ pub fn pod_roles(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity, plane: &p
             Access::PodIdentity => trust::pod_identity(&cluster_arn(spec, id), access.namespace, accounts),
         };
         let mut desired = role(
+            spec,
             id,
             Address::keyed("identity", "iam-role", name),
             access.role,
@@ -190,8 +193,15 @@ pub fn pod_roles(graph: &mut Graph<Cloud>, spec: &Spec, id: &Identity, plane: &p
     roles
 }
 
-/// A role without permissions. No part of the configuration names a permissions boundary, so none is wanted.
-pub(super) fn role(id: &Identity, address: Address, what: &str, description: String, trust: Value) -> IamRole {
+/// A role without permissions; bounded where bootstrap's roles do the work, for they may make no other.
+pub(super) fn role(
+    spec: &Spec,
+    id: &Identity,
+    address: Address,
+    what: &str,
+    description: String,
+    trust: Value,
+) -> IamRole {
     IamRole {
         address,
         name: id.derived(what),
@@ -200,7 +210,7 @@ pub(super) fn role(id: &Identity, address: Address, what: &str, description: Str
         trust,
         policies: Vec::new(),
         inline: BTreeMap::new(),
-        boundary: None,
+        boundary: access::boundary(spec).map(Value::Text),
         tags: id.tags.clone(),
     }
 }

@@ -56,6 +56,7 @@ pub fn add(
     let role = graph.add(IamRole {
         policies,
         ..identity::role(
+            spec,
             id,
             Address::keyed("karpenter", "iam-role", "controller"),
             "karpenter",

@@ -2,6 +2,7 @@
 //!
 //! | file | section of addresses | what it adds |
 //! |---|---|---|
+//! | `access.rs` | | names of what bootstrap makes; it builds its own graph |
 //! | `network.rs` | `network/` | VPC, subnets, gateways, routes, security groups, endpoints |
 //! | `identity.rs` | `identity/` | roles and policies of cluster, nodes and add-ons, OIDC provider, spot service-linked role |
 //! | `cluster.rs` | `cluster/` | key, log group, control plane, node group, add-ons, access |
@@ -9,6 +10,7 @@
 //! | `karpenter.rs`, `karpenter/objects.rs` | `karpenter/` | controller role, its policies by chart version, node role; the controller, classes and pools |
 //! | `kubernetes.rs` | `kubernetes/` | StorageClass, what the plan role may see |
 
+pub mod access;
 pub mod cluster;
 pub mod identity;
 pub mod interruption;

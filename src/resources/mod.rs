@@ -3,7 +3,7 @@
 pub mod aws;
 pub mod k8s;
 
-pub use aws::facts;
+pub use aws::{ACCESS_KINDS, facts};
 
 use crate::cloud::Cloud;
 use crate::engine::{AnyKind, Kind};
@@ -26,7 +26,7 @@ static ALL: [Row; aws::KINDS.len() + k8s::KINDS.len()] = {
 /// The kind of that name.
 #[must_use]
 pub fn kind_of(name: &str) -> Option<Row> {
-    KINDS.iter().copied().find(|kind| kind.kind().name == name)
+    KINDS.iter().chain(ACCESS_KINDS).copied().find(|kind| kind.kind().name == name)
 }
 
 /// What can be said of the kind of that name.

@@ -259,6 +259,7 @@ fn dispatch(state: &mut State, now: Millis, call: &Call) -> Answer {
             "ssm" => aws::ssm::handle(here, call),
             "s3" => aws::s3::handle(here, call),
             "scheduler" => aws::scheduler::handle(here, call),
+            "servicequotas" => aws::quotas::handle(here, call),
             other => Err(unsupported(other, &call.operation)),
         }
     })

@@ -13,9 +13,11 @@
 //! | `marker.rs` | line 1: who stands where |
 //! | `stage.rs` | what there is to say of one environment |
 //! | `parts.rs` | its parts: danger, detail, foot |
+//! | `difference.rs` | a plan against the approved one |
 //! | `words.rs` | verdict, table, next step over all of them |
 //! | `read.rs` | a comment that was written before |
 
+mod difference;
 mod marker;
 mod parts;
 mod read;
@@ -24,8 +26,11 @@ mod words;
 
 use std::collections::BTreeMap;
 
+pub use difference::beyond;
 pub use marker::{Entry, Figures, Marker, Run, Word};
 pub use stage::{Beyond, Ended, Environment, Gate, Offline, Origin, Progress, Stage};
+
+pub(in crate::view) use words::time;
 
 use super::markdown::document::{Document, Part, Rank};
 
@@ -99,7 +104,7 @@ impl Comment {
         if line.len() > limit {
             return String::new();
         }
-        let text = self.document(&line).render(limit);
+        let text = self.document(Some(&line)).render(limit);
         // Seals have their length from the first; now they get their value.
         let short = line == marker.short().encode();
         let mut sealed = if short { marker.short() } else { marker };
@@ -118,34 +123,48 @@ impl Comment {
         Marker::new(entries.collect())
     }
 
-    fn document(&self, line: &str) -> Document {
+    /// The same for the summary of a job: nobody reads that back, so it has no hidden lines.
+    #[must_use]
+    pub fn summary(&self, limit: usize) -> String {
+        self.document(None).render(limit)
+    }
+
+    fn document(&self, line: Option<&str>) -> Document {
         let run = self.environments.values().map(|kept| &kept.entry.run).max_by_key(|run| (run.id, run.attempt));
-        let elsewhere = run.map_or_else(|| "`rem-ci plan`".to_owned(), |run| format!("the summary of {}", run.link()));
+        let elsewhere = match (run, line) {
+            (Some(run), Some(_)) => format!("the summary of {}", run.link()),
+            (Some(run), None) => format!("the log of {}", run.link()),
+            (None, _) => "`rem-ci plan`".to_owned(),
+        };
         let mut document = Document::new(elsewhere);
-        document.add(Part::whole(Rank::Marker, "the marker", line));
+        document.add(Part::whole(Rank::Marker, "the marker", line.unwrap_or_default()));
         let verdict = format!("### rem-ci: {}\n\n", words::verdict(self));
         document.add(Part::whole(Rank::Verdict, "the verdict", verdict));
-        self.section(&mut document, 0);
+        self.section(&mut document, 0, line.is_some());
         let rows = self.entries().map(|(name, entry)| words::table_row(name, entry)).collect();
         document.add(Part::rows(Rank::Table, "the table", words::TABLE, rows, ""));
-        self.section(&mut document, 1);
+        self.section(&mut document, 1, line.is_some());
         document.notice_here();
         document.add(Part::whole(Rank::Next, "what is next", words::next(self)));
-        self.section(&mut document, 2);
+        self.section(&mut document, 2, line.is_some());
         document
     }
 
-    /// One place of every environment, each between lines that name it.
-    fn section(&self, document: &mut Document, place: usize) {
+    /// One place of every environment, each between lines that name it where somebody reads it back.
+    fn section(&self, document: &mut Document, place: usize, framed: bool) {
         for (name, kept) in &self.environments {
             let parts = &kept.parts[place];
             if parts.is_empty() {
                 continue;
             }
             let (open, close) = read::fences(PLACES[place], name);
-            document.add(Part::whole(Rank::Frame, "a frame", open));
+            if framed {
+                document.add(Part::whole(Rank::Frame, "a frame", open));
+            }
             parts.iter().for_each(|part| document.add(part.clone()));
-            document.add(Part::whole(Rank::Frame, "a frame", close));
+            if framed {
+                document.add(Part::whole(Rank::Frame, "a frame", close));
+            }
         }
     }
 }

@@ -11,17 +11,18 @@
 //! | `after.rs` | the parts of what was done: apply, verify |
 //! | `gantt.rs` | an apply's steps over time |
 //! | `health.rs` | status and diagnose |
+//! | `mark.rs` | the hidden line by which a text is found again |
 
 mod after;
 pub(in crate::view) mod document;
 mod gantt;
 mod health;
+pub(in crate::view) mod mark;
 pub(in crate::view) mod plan;
 mod size;
 
 pub(in crate::view) use after::ended;
 pub use after::{applied, outputs, verified};
-pub(in crate::view) use gantt::gantt;
 pub use health::{diagnose, status};
 pub use size::fit;
 
@@ -119,6 +120,7 @@ pub fn costs(reports: &[PlanReport], by: Option<super::By>) -> String {
         let (head, rows, notes) = plan::cost_pieces(report);
         out.extend([&head, &rows.join("\n"), "\n\n", &notes.join("\n"), "\n\n"]);
         super::pools::markdown(&mut out, &report.cost);
+        super::pools::markdown_split(&mut out, &report.cost);
         for problem in words::findings(report) {
             out.extend(["- ", &plan::finding(problem), "\n"]);
         }

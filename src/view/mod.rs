@@ -14,6 +14,8 @@
 //! | `human.rs`, `human/` | the terminal |
 //! | `markdown.rs`, `markdown/` | Markdown, and the parts that what is for GitHub is put together from |
 //! | `comment.rs`, `comment/` | the one comment of a pull request |
+//! | `annotations.rs` | findings on the lines of a pull request |
+//! | `issue.rs` | the drift issue |
 //! | `redact.rs` | account ids and ARNs shortened, for public repositories |
 //! | `json.rs` | the versioned formats |
 //! | `calls.rs` | requests as they are made |
@@ -21,21 +23,23 @@
 //! | `csv.rs` | cost lines for spreadsheets |
 //! | `tables.rs` | which price tables there are |
 //! | `pools.rs` | node pools: which nodes, how full; groups and bars |
+//! | `doctor.rs` | what a doctor found |
 //! | `errors.rs` | problems with a snippet |
-//! | `annotation.rs` | problems beside their lines on GitHub |
 //! | `diagram.rs`, `diagram/` | Mermaid, DOT and SVG of an environment |
 //! | `progress.rs` | an apply as it goes |
 //! | `out.rs` | the one place that prints |
 
 pub mod actual;
-pub mod annotation;
+pub mod annotations;
 pub mod calls;
 pub mod comment;
 pub mod csv;
 pub mod diagram;
+pub mod doctor;
 pub mod errors;
 mod fields;
 pub mod human;
+pub mod issue;
 pub mod json;
 pub mod markdown;
 pub mod number;

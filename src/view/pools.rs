@@ -177,7 +177,7 @@ pub(super) fn human(out: &mut String, bill: &Bill, style: Style) {
     }
 }
 
-/// The same for Markdown; the split is a pie that GitHub draws.
+/// The same for Markdown.
 pub(super) fn markdown(out: &mut String, bill: &Bill) {
     if !bill.pools.pools.is_empty() {
         out.push_str("| node pool | idle | expected | max | nodes |\n|---|--:|--:|--:|---|\n");
@@ -199,6 +199,10 @@ pub(super) fn markdown(out: &mut String, bill: &Bill) {
         }
         out.push('\n');
     }
+}
+
+/// The split by component, a pie that GitHub draws.
+pub(super) fn markdown_split(out: &mut String, bill: &Bill) {
     let split: Vec<Group> =
         groups(bill, "", By::Component).into_iter().filter(|group| group.after > Decimal::ZERO).collect();
     if !split.is_empty() {

@@ -157,7 +157,9 @@ pub fn prose(text: &str) -> String {
     };
     for word in shown.split(' ').filter(|word| !word.is_empty()) {
         let bare = word.trim_end_matches([',', ';', ')']);
-        if plain_word(word) || word == "->" {
+        // Where a sentence begins, `1.` would begin a list.
+        let item = out.is_empty() && strange.is_empty() && word.ends_with(['.', ')']) && figure(word);
+        if !item && plain_word(word) || word == "->" {
             flush(&mut out, &mut strange);
             if !out.is_empty() {
                 out.push(' ');
@@ -185,8 +187,19 @@ fn plain_word(word: &str) -> bool {
     let ends = !inner.starts_with('-') && !inner.ends_with('-');
     let letters =
         inner.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '\'' || (c.is_alphabetic() && !hidden(c)));
-    let figure = inner.chars().all(|c| c.is_ascii_digit() || c == '.') && !inner.is_empty();
-    figure && inner.len() < 7 || !inner.is_empty() && letters && ends && !hex && !issue && !inner.starts_with("www")
+    figure(word) || !inner.is_empty() && letters && ends && !hex && !issue && !inner.starts_with("www")
+}
+
+/// `13`, `1.36`, `-$1,234.50`, `13.5 %`: too short, or too much broken up, to be a commit's hash.
+fn figure(word: &str) -> bool {
+    let inner = word.trim_start_matches('(').trim_end_matches([',', '.', ';', ':', ')']);
+    let bare = inner.trim_start_matches(['+', '-']);
+    let bare = bare.strip_prefix('$').unwrap_or(bare);
+    let digits = bare.strip_suffix('%').unwrap_or(bare);
+    let whole = digits
+        .split([',', '.'])
+        .all(|part| !part.is_empty() && part.len() < 7 && part.bytes().all(|b| b.is_ascii_digit()));
+    inner == "%" || whole && digits.len() < 20 && inner.len() - bare.len() < 3
 }
 
 /// A label in Mermaid: letters, digits and ` ._/:-`, the rest replaced.

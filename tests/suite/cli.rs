@@ -1,7 +1,9 @@
 //! The real binary: exit codes, streams, help, and what it says where things go wrong.
 
+mod bootstrap;
 mod corpus;
 mod exits;
+mod init;
 mod streams;
 mod verbose;
 mod words;

@@ -31,8 +31,10 @@
 //! | `objects.rs` | inside the cluster: other managers, renamed pools, an endpoint that does not answer |
 //! | `packaged.rs` | action.yml's steps as a runner runs them; workflows, templates, releases |
 //! | `prices.rs` | price lists at the wire: bulk file, GetProducts; torn, absurd |
+//! | `privilege.rs` | the roles that bootstrap makes: trust, what they are enough for, secrets, escalation, the bucket |
 //! | `reads.rs` | each read denied, throttled out, cut short, failing |
 //! | `secrets.rs` | where credentials are from in the Action, and where they never go |
+//! | `security_list.rs` | SECURITY.md names tests that are there |
 //! | `signals.rs` | stopped and killed |
 //! | `speed.rs` | apply and destroy against the region's own critical path; calls and rounds of a plan |
 //! | `subnets.rs` | what a cluster holds of its network |
@@ -70,8 +72,10 @@ mod objects;
 mod opening;
 mod packaged;
 mod prices;
+mod privilege;
 mod reads;
 mod secrets;
+mod security_list;
 mod signals;
 mod speed;
 mod subnets;

@@ -24,9 +24,11 @@ pub(super) fn document(text: &str) -> Value {
     policy_from_text(&percent_decode_str(text).decode_utf8_lossy())
 }
 
-/// The path of an environment's roles and policies. The slash at its end keeps `prod-eu` out of `prod`.
+/// The path under which a sweep looks: that of what is wanted, else of an environment's roles and policies. The slash at its
+/// end keeps `prod-eu` out of `prod`.
 pub(super) fn path(scope: &Scope) -> String {
-    format!("/rem-ci/{}/", scope.environment)
+    let wanted = scope.wanted.iter().map(|(_, fields)| derived::text(fields, "path")).find(|path| !path.is_empty());
+    wanted.map_or_else(|| format!("/rem-ci/{}/", scope.environment), str::to_owned)
 }
 
 /// What a sweep of roles or policies looks into: of the names that a listing gives, those that are not another stack's; and of

@@ -11,6 +11,7 @@ pub mod eip;
 pub(in crate::resources) mod eks;
 pub mod event_rule;
 pub mod facts;
+pub mod github_provider;
 mod iam;
 pub mod iam_policy;
 pub mod iam_role;
@@ -24,6 +25,7 @@ pub mod node_group;
 pub mod oidc_provider;
 pub mod pod_identity_association;
 pub mod route_table;
+pub mod s3_bucket;
 pub mod security_group;
 pub mod service_linked_role;
 pub mod sqs_queue;
@@ -63,4 +65,12 @@ pub const KINDS: &[&dyn AnyKind<Cloud>] = &[
     kind::<subnet::SubnetTags>(),
     kind::<vpc::Vpc>(),
     kind::<vpc_endpoint::VpcEndpoint>(),
+];
+
+/// What `rem-ci bootstrap` makes: read by it alone, so that no environment's plan pays for it.
+pub const ACCESS_KINDS: &[&dyn AnyKind<Cloud>] = &[
+    kind::<github_provider::GithubProvider>(),
+    kind::<iam_policy::IamPolicy>(),
+    kind::<iam_role::IamRole>(),
+    kind::<s3_bucket::S3Bucket>(),
 ];

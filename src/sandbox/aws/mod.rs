@@ -10,6 +10,7 @@ pub mod kms;
 pub mod logs;
 mod md5;
 mod policy;
+pub mod quotas;
 pub mod s3;
 pub mod scheduler;
 pub mod sqs;

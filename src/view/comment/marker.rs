@@ -4,21 +4,15 @@
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::stage::Origin;
+use crate::view::markdown::mark;
 use crate::view::text::code;
 
 /// The version of what is in the marker.
 const FORMAT: &str = "rem-ci/comment/v1";
-const OPEN: &str = "<!-- rem-ci:";
-const CLOSE: &str = " -->";
-
-/// A marker that is longer is not one of ours.
-const LONGEST: usize = 150_000;
 
 /// What line 1 holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -158,7 +152,11 @@ impl Figures {
     /// Everything that would be done.
     #[must_use]
     pub const fn changes(&self) -> usize {
-        self.create + self.change + self.replace + self.delete + self.settle
+        self.create
+            .saturating_add(self.change)
+            .saturating_add(self.replace)
+            .saturating_add(self.delete)
+            .saturating_add(self.settle)
     }
 }
 
@@ -180,21 +178,13 @@ impl Marker {
     /// The line, with its end.
     #[must_use]
     pub fn encode(&self) -> String {
-        let json = serde_json::to_string(self).unwrap_or_default();
-        format!("{OPEN}{}{CLOSE}\n", URL_SAFE_NO_PAD.encode(json))
+        mark::encode(self)
     }
 
     /// The marker of a comment: its first line, whole, or nothing.
     #[must_use]
     pub fn decode(body: &str) -> Option<Self> {
-        let line = body.lines().next()?.trim_end();
-        let text = line.strip_prefix(OPEN)?.strip_suffix(CLOSE)?;
-        if text.len() > LONGEST {
-            return None;
-        }
-        let json = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let marker: Self = serde_json::from_slice(&json).ok()?;
-        (marker.format == FORMAT).then_some(marker)
+        mark::decode::<Self>(body).filter(|marker| marker.format == FORMAT)
     }
 
     /// Without all that can be done without.

@@ -8,7 +8,7 @@ use crate::view::markdown::{ended, plan};
 use crate::view::number;
 use crate::view::redact;
 use crate::view::report::{Mode, PlanReport};
-use crate::view::text::{code, html_code, prose, visible};
+use crate::view::text::{code, prose, visible};
 
 /// An environment's part of the comment, with what was there before.
 pub(super) fn kept(origin: &Origin, environment: &Environment, before: Option<Kept>) -> Kept {
@@ -224,7 +224,7 @@ pub(in crate::view) fn difference(name: &str, beyond: &[Beyond]) -> Vec<Part> {
 
 /// `abc1234 on main@def5678 · run 42 · rem-ci 0.1.0 · planned … · valid until …`.
 fn foot(origin: &Origin, environment: &Environment, entry: &Entry) -> String {
-    let mut parts = vec![html_code(&environment.name)];
+    let mut parts = vec![code(&environment.name)];
     if !origin.head.is_empty() {
         let base = format!("{}@{}", origin.base, origin.base_sha.chars().take(7).collect::<String>());
         parts.push(format!("{} on {}", short_sha(&origin.head), code(&base)));

@@ -9,7 +9,7 @@ use crate::view::text::{code, code_cell};
 use crate::view::words;
 
 /// `2026-11-24 22:10 UTC`.
-pub(super) fn time(seconds: i64) -> String {
+pub(in crate::view) fn time(seconds: i64) -> String {
     let time = jiff::Timestamp::from_second(seconds).unwrap_or_default();
     time.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
@@ -123,7 +123,11 @@ fn planned(all: &[Figures]) -> String {
     let environments = all.iter().filter(|figures| figures.changes() > 0).count();
     let unknown = sum(|figures| figures.unknown);
     let widens = sum(|figures| figures.widens);
-    let opened = if widens > 0 { format!(", **{widens} widen access**") } else { String::new() };
+    let opened = match widens {
+        0 => String::new(),
+        1 => ", **1 widens access**".to_owned(),
+        more => format!(", **{more} widen access**"),
+    };
     if environments == 0 && unknown == 0 {
         return format!("no changes{opened}");
     }

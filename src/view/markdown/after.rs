@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::document::{Document, Part, Rank};
-use super::gantt;
+use super::gantt::gantt;
 use crate::view::human::ratio;
 use crate::view::number;
 use crate::view::report::{ApplyReport, Left, Outcome, OutputReport, OutputValue, VerifyReport};

@@ -11,7 +11,7 @@ use crate::view::text::mermaid;
 const BARS: usize = 40;
 
 /// The longest steps, in order of their start; folded. None where nothing took a second.
-pub(in crate::view) fn gantt(steps: &[Step]) -> Option<Part> {
+pub(super) fn gantt(steps: &[Step]) -> Option<Part> {
     let mut long: Vec<_> = steps.iter().filter(|step| step.end_ms >= step.start_ms + 1000).collect();
     long.sort_by_key(|step| std::cmp::Reverse(step.end_ms - step.start_ms));
     let more = long.len().saturating_sub(BARS);

@@ -9,7 +9,7 @@ use crate::view::markdown::{fit, plans};
 use crate::view::report::{Action, PlanReport, Stray};
 use crate::view::{Style, errors, human, json, text};
 
-const CORPUS: [&str; 22] = [
+pub(super) const CORPUS: [&str; 22] = [
     "\u{1b}[2J\u{1b}]0;owned\u{7}",
     "::add-mask::x",
     "\n::stop-commands::pause\n",
@@ -34,7 +34,7 @@ const CORPUS: [&str; 22] = [
     "deadbeef1 :smile: ~~x~~ __y__",
 ];
 
-fn hostile(evil: &str) -> PlanReport {
+pub(super) fn hostile(evil: &str) -> PlanReport {
     let mut report = made::mixed();
     report.environment = evil.into();
     report.owner = evil.into();
@@ -43,7 +43,9 @@ fn hostile(evil: &str) -> PlanReport {
         row.reason = evil.into();
         row.effect = evil.into();
         let key: String = evil.chars().filter(|c| *c != '/').collect();
-        row.address = Address::parse(&format!("network/{key}/{key}")).unwrap();
+        if let Some(address) = Address::parse(&format!("network/{key}/{key}")) {
+            row.address = address;
+        }
         for field in &mut row.fields {
             field.path = format!("tags.{evil}");
             field.after = Some(Value::text(evil));
@@ -57,7 +59,7 @@ fn hostile(evil: &str) -> PlanReport {
     report
 }
 
-fn picture(evil: &str) -> Topology {
+pub(super) fn picture(evil: &str) -> Topology {
     let mut spec = made::spec();
     spec.name = evil.into();
     spec.cluster.name = evil.into();

@@ -82,6 +82,8 @@ fn prose_keeps_words_and_fences_the_rest() {
         text::prose("publicCidrs gains 203.0.113.0/24, for ever"),
         "publicCidrs gains `203.0.113.0/24`, for ever"
     );
+    assert_eq!(text::prose("-$41.03 a month (-13.5 %), or 52,707.78"), "-$41.03 a month (-13.5 %), or 52,707.78");
+    assert_eq!(text::prose("1. is no list, 1234567 no commit"), "`1.` is no list, `1234567` no commit");
     assert_eq!(text::code("a`b"), "``a`b``");
     assert_eq!(text::code("`a"), "`` `a ``");
     assert_eq!(text::code_cell("a|b"), "`a\\|b`");

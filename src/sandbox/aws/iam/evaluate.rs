@@ -34,6 +34,7 @@ const KNOWN: &[&str] = &[
     "iam:awsservicename",
     "sts:externalid",
     "aws:username",
+    "ec2:createaction",
 ];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

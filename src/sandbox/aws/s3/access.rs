@@ -5,7 +5,7 @@ use super::{Call, Fault, Here, header, text};
 use crate::sandbox::aws::{iam, policy};
 
 /// The action that an operation needs.
-fn action(call: &Call) -> String {
+pub(in crate::sandbox::aws) fn action(call: &Call) -> String {
     let versioned = !text(&call.params, "versionId").is_empty();
     let name = match (call.operation.as_str(), versioned) {
         ("HeadObject" | "GetObject", false) => "GetObject",
@@ -28,16 +28,19 @@ fn action(call: &Call) -> String {
     format!("s3:{name}")
 }
 
-/// The ARN that policies name: a role for one of its sessions, else the caller itself.
-fn principal(caller: &str) -> String {
-    match caller.split_once(":assumed-role/") {
-        Some((home, rest)) => {
-            let role = rest.split('/').next().unwrap_or_default();
-            format!("{}:role/{role}", home.replace(":sts:", ":iam:"))
-        }
-        None => caller.to_owned(),
-    }
+/// The ARN that policies name: of a session its role's, path and all, else the caller itself.
+fn principal(here: &Here<'_>, call: &Call) -> String {
+    let session = here.iam.sessions.get(&call.access_key).filter(|session| !session.role.is_empty());
+    session.map_or_else(|| here.caller.to_owned(), |session| session.role.clone())
 }
+
+/// Headers that are condition keys (service authorization reference, Amazon S3).
+const HEADERS: [(&str, &str); 4] = [
+    ("if-none-match", "s3:if-none-match"),
+    ("if-match", "s3:if-match"),
+    ("x-amz-copy-source", "s3:x-amz-copy-source"),
+    ("x-amz-acl", "s3:x-amz-acl"),
+];
 
 /// Refuses what the bucket's policy denies, and an `If-Match` of one who may not read (user guide: it needs
 /// `s3:GetObject` too).
@@ -52,13 +55,13 @@ pub(super) fn check(here: &mut Here<'_>, call: &Call) -> Result<(), Fault> {
     let key = text(&call.params, "Key");
     let home = format!("arn:{}:s3:::{bucket}", here.partition());
     let resource = if key.is_empty() { home } else { format!("{home}/{key}") };
-    let arn = principal(here.caller);
+    let arn = principal(here, call);
     let mut context = vec![
         ("aws:principalarn", arn.as_str()),
         ("aws:principalaccount", here.account),
         ("aws:securetransport", "true"),
     ];
-    for (name, condition) in [("if-none-match", "s3:if-none-match"), ("if-match", "s3:if-match")] {
+    for (name, condition) in HEADERS {
         if let Some(value) = header(call, name) {
             context.push((condition, value));
         }

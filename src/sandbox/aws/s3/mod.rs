@@ -10,6 +10,8 @@ mod chunked;
 mod listing;
 mod objects;
 
+pub(super) use access::action;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

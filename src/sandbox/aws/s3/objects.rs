@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::{Answer, Bucket, Call, Fault, Here, Version, chunked, find, header, text};
-use crate::sandbox::aws::md5;
+use crate::sandbox::aws::{iam, md5};
 use crate::sandbox::region::http_date;
 
 fn precondition(name: &str) -> Fault {
@@ -103,6 +103,15 @@ pub(super) fn put(here: &mut Here<'_>, call: &Call) -> Answer {
 /// GetObject and HeadObject. A `Range` is not heeded: the whole object with 200 is a lawful answer to it.
 pub(super) fn get(here: &mut Here<'_>, call: &Call, with_body: bool) -> Answer {
     let (key, id) = (text(&call.params, "Key"), text(&call.params, "versionId"));
+    // Of a key that is not there only those who may list are told so (GetObject, HeadObject).
+    if id.is_empty() && current(find(here, call)?, key).is_none() {
+        let listing = Call {
+            operation: "ListObjectsV2".to_owned(),
+            params: json!({ "Bucket": call.params["Bucket"] }),
+            ..call.clone()
+        };
+        iam::authorize(here, &listing)?;
+    }
     let bucket = find(here, call)?;
     let version = if id.is_empty() {
         current(bucket, key).ok_or_else(no_such_key)?

@@ -1,0 +1,264 @@
+//! What each role is enough for, and that it has hardly more.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use rem_ci::bootstrap::permissions;
+use rem_ci::config::Loaded;
+use rem_ci::config::spec::{Connect, Keep};
+use rem_ci::engine::Outcome;
+use rem_ci::model::access::{Access, Job};
+use rem_ci::run::{Halt, Looked};
+use rem_ci::sandbox::state::State;
+use rem_ci::verify;
+
+use super::{asked, bootstrapped, job};
+use crate::common::{Region, apply, destroy, environment, look, virtual_time};
+
+/// Everything that a refused or failed run says.
+fn failures(outcome: &Outcome) -> Vec<String> {
+    outcome.reports.iter().filter_map(|report| Some(report.error.as_ref()?.to_string())).collect()
+}
+
+fn halted(halt: &Halt) -> Vec<String> {
+    halt.problems.iter().map(|problem| problem.title.clone()).collect()
+}
+
+fn unread(looked: &Looked) -> Vec<String> {
+    looked
+        .findings
+        .iter()
+        .filter(|finding| UNREAD.iter().any(|code| finding.code.starts_with(code)))
+        .map(|one| one.title.clone())
+        .collect()
+}
+
+const UNREAD: [&str; 3] = ["unread", "drain-unreachable", "cluster-silent"];
+
+fn ending(loaded: &mut Loaded) {
+    loaded.spec.on_destroy.kms_key = Keep::Delete;
+    loaded.spec.on_destroy.log_group = Keep::Delete;
+    loaded.spec.protect = false;
+}
+
+/// A plan, and the plan of a destroy: what they say of what they could not read.
+async fn plans(region: &Region, named: &Loaded) -> Vec<String> {
+    let world = job(region, named, Job::Plan).await;
+    let said = match look(named, &world).await {
+        Ok(looked) => unread(&looked),
+        Err(halt) => halted(&halt),
+    };
+    let mut said = said;
+    match rem_ci::run::look_before(named, &world, &[]).await {
+        Ok((looked, _)) => said.extend(unread(&looked)),
+        Err(halt) => said.extend(halted(&halt)),
+    }
+    let store = world.store.expect("a bucket");
+    let written = store.put("plans/prod/7/abc/def", b"{}".to_vec(), Some("")).await;
+    said.into_iter().chain(written.err().map(|failure| failure.to_string())).collect()
+}
+
+/// An apply with its verification, canary and all.
+async fn applies(region: &Region, named: &Loaded) -> Vec<String> {
+    let world = job(region, named, Job::Apply).await;
+    let applied = match apply(named, &world).await {
+        Ok(applied) => applied,
+        Err(halt) => return halted(&halt),
+    };
+    let mut said = failures(&applied.outcome);
+    if applied.outcome.complete() {
+        match verify::all(&world.cloud, &world.clock, &named.spec, &applied.looked.id).await {
+            Ok(checks) => said.extend(unproven(&checks)),
+            Err(failure) => said.push(failure.to_string()),
+        }
+        let canary = verify::canary::canary(&world.cloud, &world.clock, &named.spec, &applied.looked.id).await;
+        said.extend(unproven(&canary));
+    }
+    said
+}
+
+fn unproven(checks: &[verify::Check]) -> Vec<String> {
+    let failed = checks.iter().filter(|check| !check.passed);
+    failed.map(|check| format!("{}: {}", check.code, check.evidence.join("; "))).collect()
+}
+
+async fn destroys(region: &Region, named: &Loaded) -> Vec<String> {
+    let world = job(region, named, Job::Destroy).await;
+    match destroy(named, &world).await {
+        Ok(destroyed) => {
+            let mut said = failures(&destroyed.applied.outcome);
+            said.extend(destroyed.leftovers.iter().map(|left| format!("left: {left:?}")));
+            said.extend(destroyed.problems.iter().map(|problem| problem.title.clone()));
+            said
+        }
+        Err(halt) => halted(&halt),
+    }
+}
+
+const NOTHING: [String; 0] = [];
+
+/// The whole life of an environment, by its jobs' roles alone.
+async fn life(mut loaded: Loaded) -> (Region, Loaded) {
+    ending(&mut loaded);
+    let region = Region::new(7, &loaded.spec.account);
+    let named = bootstrapped(&region, &loaded).await;
+    assert_eq!(plans(&region, &named).await, NOTHING);
+    assert_eq!(applies(&region, &named).await, NOTHING);
+    let world = job(&region, &named, Job::Plan).await;
+    let looked = look(&named, &world).await.expect("a plan of what is applied");
+    assert_eq!(unread(&looked), NOTHING);
+    let moved: Vec<_> = looked.plan.steps.iter().filter(|step| step.action.word() != "keep").collect();
+    assert!(moved.is_empty(), "{moved:#?}");
+    // The plan role applies nothing: the first thing it is refused is the lock.
+    let refused = apply(&named, &world).await.expect_err("a plan role that applies");
+    assert!(refused.problems.iter().any(|problem| problem.title.contains("s3:PutObject")), "{refused:#?}");
+    assert_eq!(destroys(&region, &named).await, NOTHING);
+    (region, named)
+}
+
+#[test]
+fn dev_lives_by_its_roles() {
+    virtual_time(async {
+        life(environment("dev")).await;
+    });
+}
+
+#[test]
+fn prod_lives_by_its_roles_and_they_have_hardly_more() {
+    virtual_time(async {
+        let (region, named) = life(environment("prod")).await;
+        for (job, spare) in [(Job::Plan, PLAN), (Job::Apply, APPLY), (Job::Destroy, DESTROY)] {
+            let used = asked(&region, &named, job);
+            let granted = permissions::allowed(&named.spec, job);
+            let spare: BTreeSet<&str> = spare.iter().flat_map(|(_, actions)| actions.iter().copied()).collect();
+            let idle: Vec<_> =
+                granted.iter().filter(|action| !used.contains(**action) && !spare.contains(**action)).collect();
+            assert!(idle.is_empty(), "{job:?}: granted, and never needed: {idle:#?}");
+            let stale: Vec<_> =
+                spare.iter().filter(|action| used.contains(**action) || !granted.contains(**action)).collect();
+            assert!(stale.is_empty(), "{job:?}: needed, or not granted any more: {stale:#?}");
+        }
+    });
+}
+
+/// The other two ways into a cluster.
+#[test]
+fn every_way_into_the_cluster_has_its_actions() {
+    for connect in [Connect::Direct, Connect::RunnerCidr] {
+        virtual_time(async {
+            let mut loaded = environment("dev");
+            loaded.spec.connect = connect;
+            life(loaded).await;
+        });
+    }
+}
+
+/// Why an action is granted that a plain life does not use.
+type Spare = &'static [(&'static str, &'static [&'static str])];
+
+const PLAN: Spare = &[("a region without a price table", &["pricing:GetProducts"])];
+
+const APPLY: Spare = &[];
+
+const DESTROY: Spare = &[];
+
+/// A region to begin from, as often as one likes.
+struct Start {
+    state: State,
+    later: Duration,
+}
+
+impl Start {
+    fn of(region: &Region, noon: i64) -> Self {
+        let later = u64::try_from(region.clock.millis() - noon).expect("time goes on");
+        Self { state: region.sandbox.with(|state| state.clone()), later: Duration::from_millis(later) }
+    }
+
+    fn again(&self) -> Region {
+        Region::over(self.state.clone(), self.later)
+    }
+}
+
+/// Takes one action away from a role.
+async fn take_away(region: &Region, named: &Loaded, job: Job, action: &str) {
+    let access = Access::of(&named.spec);
+    let whole = permissions::documents(&named.spec, &access, job);
+    let less = permissions::without(&named.spec, &access, job, Some(action));
+    let nothing = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"a4b:None","Resource":"*"}]}"#;
+    let admin = region.world(named);
+    for at in 0..whole.len() {
+        let document = less.get(at).and_then(|document| document.as_text()).unwrap_or(nothing);
+        let arn = access.policy_arn(&format!("{}-{}", job.word(), at + 1));
+        let call = admin.cloud.iam.create_policy_version().policy_arn(arn).set_as_default(true);
+        call.policy_document(document).send().await.expect("a version");
+    }
+}
+
+/// Runs that need a job's actions, one of which is gone; what they say.
+async fn without(fresh: &Start, applied: &Start, named: &Loaded, job: Job, action: &str) -> Vec<String> {
+    let mut said = Vec::new();
+    for start in [fresh, applied] {
+        let region = start.again();
+        take_away(&region, named, job, action).await;
+        said.extend(match job {
+            Job::Plan => plans(&region, named).await,
+            Job::Apply => applies(&region, named).await,
+            Job::Destroy if std::ptr::eq(start, applied) => destroys(&region, named).await,
+            Job::Destroy => Vec::new(),
+        });
+        if said.iter().any(|line| line.contains(action)) {
+            return Vec::new();
+        }
+    }
+    said.push(format!("{job:?} does not miss {action}"));
+    said
+}
+
+/// Each action that a life uses, taken away alone: some run says which one is missing. All of them with `REM_CI_THOROUGH=1`,
+/// else a few that are missed at different times and by different services.
+#[test]
+fn without_one_action_a_run_says_which() {
+    virtual_time(async {
+        let mut loaded = environment("prod");
+        ending(&mut loaded);
+        let region = Region::new(7, &loaded.spec.account);
+        let noon = region.clock.millis();
+        let named = bootstrapped(&region, &loaded).await;
+        let fresh = Start::of(&region, noon);
+        assert_eq!(plans(&region, &named).await, NOTHING);
+        assert_eq!(applies(&region, &named).await, NOTHING);
+        let applied = Start::of(&region, noon);
+        let used_so_far = [asked(&region, &named, Job::Plan), asked(&region, &named, Job::Apply)];
+        assert_eq!(destroys(&region, &named).await, NOTHING);
+        let [plan, apply] = used_so_far;
+        let all = [(Job::Plan, plan), (Job::Apply, apply), (Job::Destroy, asked(&region, &named, Job::Destroy))];
+        #[expect(clippy::disallowed_methods, reason = "how long a test may take is not the program's to know")]
+        let thorough = std::env::var_os("REM_CI_THOROUGH").is_some();
+        let mut silent = Vec::new();
+        for (job, used) in all {
+            let granted = permissions::allowed(&named.spec, job);
+            let some = |action: &&String| thorough || SAMPLE.contains(&(job, action.as_str()));
+            for action in used.iter().filter(|action| granted.contains(action.as_str())).filter(some) {
+                if UNMISSED.contains(&(job, action.as_str())) {
+                    continue;
+                }
+                silent.extend(without(&fresh, &applied, &named, job, action).await);
+            }
+        }
+        assert!(silent.is_empty(), "{silent:#?}");
+    });
+}
+
+const SAMPLE: &[(Job, &str)] = &[
+    (Job::Plan, "ec2:DescribeVpcs"),
+    (Job::Plan, "s3:PutObject"),
+    (Job::Plan, "ssm:GetParameter"),
+    (Job::Apply, "iam:PassRole"),
+    (Job::Apply, "kms:CreateGrant"),
+    (Job::Apply, "s3:GetObject"),
+    (Job::Apply, "sqs:SendMessage"),
+    (Job::Destroy, "eks:DeleteCluster"),
+];
+
+/// Asked for, and answered by a way around where it is denied: reasons in the source named.
+const UNMISSED: &[(Job, &str)] = &[];
