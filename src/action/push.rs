@@ -4,6 +4,8 @@
 //! before they were merged; the union of their approvals allows what is to be done now; and where a job has waited at a
 //! gate, what is to be done is what was shown there. Where nothing was approved, only the gate's reviewers can allow it.
 
+use std::cell::Cell;
+
 use super::approvals::{self, Range};
 use super::desk::{Desk, halted, invalid};
 use super::eligible::Rules;
@@ -22,7 +24,7 @@ use crate::problem::{Exit, Problem};
 use crate::run::{self, Approval, Halt, World, apply_report, verify_report};
 use crate::verify;
 use crate::view::Untrusted;
-use crate::view::comment::{self, Ended, Environment, Origin, Progress, Stage};
+use crate::view::comment::{Ended, Environment, Origin, Progress, Stage};
 use crate::view::markdown::{self, SUMMARY_LIMIT};
 use crate::view::redact;
 use crate::view::report::{ApplyReport, VerifyReport};
@@ -142,14 +144,36 @@ pub(super) async fn apply(desk: &Desk<'_>, name: &str) -> Result<Exit, Halt> {
     };
     let context = status::apply_context(name);
     desk.status(desk.sha(), context.clone(), State::Pending, "looking at what was approved").await?;
-    let mut teller = Teller { desk, name, before: case.before.clone(), pulls: Vec::new(), seen: None, approved: None };
-    let ended = Box::pin(apply_case(desk, &case, &mut teller)).await;
+    let mut teller = Teller { desk, name, before: case.before.clone(), pulls: Vec::new(), seen: None };
+    let begun = Cell::new(false);
+    // Until it begins nothing is changed, and whoever is told to stop can; from then on the apply sees to its own end.
+    let early = async {
+        desk.stop.stopped().await;
+        if begun.get() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let ended = {
+        let work = Box::pin(apply_case(desk, &case, &mut teller, &begun));
+        tokio::select! {
+            ended = work => ended,
+            () = early => {
+                let problem = Problem::error("stopped", "the run was told to stop", "run it again: nothing was changed");
+                Err(Halt::new(Exit::Interrupted, problem))
+            }
+        }
+    };
+    let first = |halt: &Halt| halt.problems.first().map(|problem| problem.code).unwrap_or_default();
+    if let Err(halt) = &ended
+        && first(halt) == "superseded"
+    {
+        halt.problems.iter().for_each(|problem| desk.note(problem));
+        desk.status(desk.sha(), context, State::Success, "stood down: the run of a newer commit applies it").await?;
+        return Ok(Exit::Done);
+    }
     let (exit, text) = match &ended {
         Ok((exit, text)) => (*exit, text.clone()),
-        Err(halt) => {
-            let first = halt.problems.first().map(|problem| problem.code).unwrap_or_default();
-            (halt.exit, format!("not applied: {first}"))
-        }
+        Err(halt) => (halt.exit, format!("not applied: {}", first(halt))),
     };
     if let Err(halt) = &ended {
         teller.refused(&halt.problems).await?;
@@ -159,7 +183,12 @@ pub(super) async fn apply(desk: &Desk<'_>, name: &str) -> Result<Exit, Halt> {
     ended.map(|(exit, _)| exit)
 }
 
-async fn apply_case(desk: &Desk<'_>, case: &Case, teller: &mut Teller<'_, '_>) -> Result<(Exit, String), Halt> {
+async fn apply_case(
+    desk: &Desk<'_>,
+    case: &Case,
+    teller: &mut Teller<'_, '_>,
+    begun: &Cell<bool>,
+) -> Result<(Exit, String), Halt> {
     let spec = &case.settled.loaded.spec;
     if case.settled.cautions.iter().any(Problem::stops) {
         let problems = case.settled.cautions.iter().filter(|caution| caution.stops()).cloned().collect();
@@ -182,9 +211,9 @@ async fn apply_case(desk: &Desk<'_>, case: &Case, teller: &mut Teller<'_, '_>) -
     let steps = seen.looked.plan.steps.iter().filter(|step| step.action.changes()).count();
     let changes = steps > 0 || seen.looked.plan.steps.iter().any(|step| step.action == Action::Settle);
     teller.seen = Some(seen);
-    teller.approved.clone_from(&approval.plan);
     teller.stage(Stage::Applying(Progress { steps, ..Progress::default() })).await?;
     desk.status(desk.sha(), status::apply_context(&spec.name), State::Pending, "applying").await?;
+    begun.set(true);
     let (report, checks, exit) = run_it(desk, case, &world, &approval).await?;
     teller.ended(&report, checks.as_ref()).await?;
     if changes && exit != Exit::Interrupted {
@@ -284,10 +313,7 @@ async fn run_it(
             match standing::of(desk, loaded).await? {
                 Standing::Current => Ok(()),
                 Standing::Superseded(tip) => {
-                    let problem = Problem {
-                        severity: crate::problem::Severity::Error,
-                        ..superseded(desk, &loaded.spec.name, &tip)
-                    };
+                    let problem = superseded(desk, &loaded.spec.name, &tip);
                     Err(Halt::new(Exit::Refused, problem))
                 }
             }
@@ -297,12 +323,15 @@ async fn run_it(
     let stop: &Stop = &desk.stop;
     let applied = Box::pin(run::apply_if(loaded, world, approval, &again, &sink, stop)).await?;
     let mut exit = applied.exit();
-    let checks = if exit == Exit::Done && !stop.is_told() {
-        let all = Box::pin(verify::all(&world.cloud, &world.clock, &loaded.spec, &applied.looked.id)).await?;
-        Some(verify_report(&loaded.spec.name, &all))
-    } else {
-        None
-    };
+    let mut checks = None;
+    if exit == Exit::Done {
+        let all = Box::pin(verify::all(&world.cloud, &world.clock, &loaded.spec, &applied.looked.id));
+        tokio::select! {
+            all = all => checks = Some(verify_report(&loaded.spec.name, &all?)),
+            // Applied and written down; `rem-ci verify` can say the rest.
+            () = stop.stopped() => exit = Exit::Interrupted,
+        }
+    }
     if checks.as_ref().is_some_and(|checks| !checks.passed()) {
         exit = Exit::Unverified;
     }
@@ -368,8 +397,6 @@ struct Teller<'a, 'd> {
     before: String,
     pulls: Vec<Pull>,
     seen: Option<Seen>,
-    /// What may be done.
-    approved: Option<Canonical>,
 }
 
 impl Teller<'_, '_> {
@@ -399,10 +426,6 @@ impl Teller<'_, '_> {
     }
 
     async fn refused(&self, problems: &[Problem]) -> Result<(), Halt> {
-        let beyond = match (&self.seen, &self.approved) {
-            (Some(seen), Some(approved)) => comment::beyond(&seen.looked.plan.canonical(), approved),
-            _ => Vec::new(),
-        };
-        self.stage(Stage::Refused { verb: "apply", problems: problems.to_vec(), beyond }).await
+        self.stage(Stage::Refused { verb: "apply", problems: problems.to_vec(), beyond: Vec::new() }).await
     }
 }

@@ -146,8 +146,8 @@ fn sessions_of_a_quarter_of_an_hour_last_for_three_hours() {
 
 /// What AWS refuses for want of capacity, and for how long: near the end of each kind's patience.
 const STORMS: [(&str, &str, &str, u64); 7] = [
-    ("network/vpc", "ec2", "CreateVpc", 4),
-    ("network/subnet/", "ec2", "CreateSubnet", 4),
+    ("network/vpc", "ec2", "CreateVpc", 3),
+    ("network/subnet/", "ec2", "CreateSubnet", 3),
     ("cluster/cluster", "eks", "CreateCluster", 28),
     ("node-group", "eks", "CreateNodegroup", 54),
     ("helm-release", "kubernetes", "*", 27),

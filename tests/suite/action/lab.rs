@@ -73,6 +73,8 @@ pub(super) struct Lab {
     pub(super) live: Cell<bool>,
     /// Worlds that were opened, by what for.
     pub(super) opened: RefCell<Vec<&'static str>>,
+    /// Done when the next world is opened: the world goes on while a run looks.
+    pub(super) meanwhile: RefCell<Option<Box<dyn FnOnce(&Lab)>>>,
 }
 
 /// What a job left behind.
@@ -130,6 +132,7 @@ impl Lab {
             runs: Cell::new(9000),
             live: Cell::new(false),
             opened: RefCell::new(Vec::new()),
+            meanwhile: RefCell::new(None),
         };
         lab.git(&["init", "--quiet", "--initial-branch=main"]);
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("environments");
@@ -340,7 +343,7 @@ impl Lab {
         for commit in self.git(&["rev-list", "--all"]).lines() {
             text = text.replace(commit, "COMMIT").replace(&commit[..7], "c0mm1t0");
         }
-        text
+        masked(&text)
     }
 
     /// Commits that touch nothing can have the same name as others; everything else is one store.
@@ -361,9 +364,29 @@ impl Lab {
     }
 }
 
+/// Without what differs from one run to the next: times, drawn ids, how much a log holds by then.
+pub(super) fn masked(text: &str) -> String {
+    let rules = [
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
+        (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME"),
+        (r"\d+ lines, 0 errors in the last \d+ min", "N lines, 0 errors in the last N min"),
+        (r"\b(nat|eipalloc|rtb)-[0-9a-f]{17}\b", "$1-ID"),
+        (r"\b\d+:\d\d\b", "M:SS"),
+        (r"0 of \d+ pods", "0 of N pods"),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (pattern, with)| {
+        let pattern = regex_lite::Regex::new(pattern).expect("a pattern");
+        pattern.replace_all(&text, *with).into_owned()
+    })
+}
+
 impl Opener for Lab {
     fn open<'a>(&'a self, spec: &'a Spec, role: Role, _: Option<u64>) -> LocalBoxFuture<'a, Result<World, Halt>> {
         self.opened.borrow_mut().push(role.word());
+        let meanwhile = self.meanwhile.borrow_mut().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile(self);
+        }
         let world = World::simulated(self.region.sandbox.clone(), self.region.clock, spec, None);
         let mode = if self.live.get() { Mode::Live } else { world.mode };
         Box::pin(std::future::ready(Ok(World { mode, ..world })))

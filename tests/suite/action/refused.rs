@@ -233,6 +233,27 @@ fn an_old_run_stands_down() {
     });
 }
 
+/// The default branch moves on while a run waits for its lock: asked again under it, the run stands down.
+#[test]
+fn main_moves_while_a_run_waits() {
+    virtual_time(async {
+        let lab = Lab::new();
+        let pull = lab.open("longer-logs", FROM, TO);
+        lab.plan(pull).await;
+        let before = lab.merge(pull, How::Squash);
+        let sha = lab.tip();
+        *lab.meanwhile.borrow_mut() = Some(Box::new(|lab: &Lab| {
+            lab.edit("limits: {cpu: 20, memory: 40Gi}", "limits: {cpu: 20, memory: 60Gi}");
+            lab.sync();
+        }));
+        let done = lab.pushed(&before).run().await;
+        assert_eq!(done.ended(), (Exit::Done, Vec::new()));
+        assert!(done.annotated.iter().any(|problem| problem.code == "superseded"));
+        assert!(lab.status(&sha, APPLY).1.starts_with("stood down"));
+        assert!(untouched(&lab).await);
+    });
+}
+
 #[test]
 fn a_lock_that_somebody_holds() {
     virtual_time(async {
