@@ -44,11 +44,14 @@ pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit,
         names = shipped()?;
     }
     let client = client(common, args)?;
-    let repository = repository(args, client.as_ref()).await;
+    let repository = Box::pin(repository(args, client.as_ref())).await;
     let mut reports = Vec::new();
     for name in &names {
         let loaded = Common::load(name)?;
-        reports.push((loaded.spec.name.clone(), one(common, args, say, &loaded, &repository, client.as_ref()).await?));
+        reports.push((
+            loaded.spec.name.clone(),
+            Box::pin(one(common, args, say, &loaded, &repository, client.as_ref())).await?,
+        ));
     }
     match say.format {
         Format::Human => say.result(&views::human(&reports, say.style(Stream::Stdout))),
@@ -69,7 +72,7 @@ async fn one(
 ) -> Result<Vec<doctor::Finding>, Halt> {
     let branch = repository.as_ref().map_or("main", |repository| &repository.default_branch);
     let hub: Asked<Hub> = match client {
-        Some(client) => Ok(doctor::hub(client, &loaded.spec, branch).await),
+        Some(client) => Ok(Box::pin(doctor::hub(client, &loaded.spec, branch)).await),
         None if args.offline => Err("GitHub was not asked".to_owned()),
         None => Err("GitHub was not asked: there is no GITHUB_TOKEN, or no repository to ask about".to_owned()),
     };

@@ -111,11 +111,11 @@ pub async fn read<'a>(loaded: &'a Loaded, world: &World, repository: Asked<Repos
     if let Ok(repository) = &facts.repository
         && (spec.state.is_some() || !facts.roles.is_empty())
     {
-        facts.access = access(loaded, world, repository).await;
+        facts.access = Box::pin(access(loaded, world, repository)).await;
     }
     let clusters = cloud.eks.list_clusters().send().await.map_err(failed("eks:ListClusters"));
     let _ = heard.note("eks", clusters);
-    facts.quotas = measured(world, spec, &mut heard).await;
+    facts.quotas = Box::pin(measured(world, spec, &mut heard)).await;
     facts.reached = told(heard, facts.hub.is_ok());
     facts
 }
@@ -128,7 +128,7 @@ fn told(heard: Heard, hub: bool) -> Vec<Reached> {
 /// What bootstrap would change, leaf by leaf.
 async fn access(loaded: &Loaded, world: &World, repository: &Repository) -> Asked<Vec<Access>> {
     let wish = Wish::default().of(&loaded.spec);
-    let looked = bootstrap::look(loaded, world, repository, &wish).await.map_err(|halt| {
+    let looked = Box::pin(bootstrap::look(loaded, world, repository, &wish)).await.map_err(|halt| {
         halt.problems.first().map_or_else(|| "the look failed".to_owned(), |problem| problem.title.clone())
     })?;
     let told = |value: &Option<crate::engine::Value>| value.as_ref().map(leaf).unwrap_or_default();
@@ -231,8 +231,8 @@ async fn measured(world: &World, spec: &crate::config::Spec, heard: &mut Heard) 
         (all.iter().filter(|one| one.state().is_some_and(|state| state.as_str() != "deleted")).count()).div_ceil(zones)
             as u64
     });
-    let (on_demand, spot) = running(world, heard).await;
-    let system = system(world, spec, heard).await;
+    let (on_demand, spot) = Box::pin(running(world, heard)).await;
+    let system = Box::pin(system(world, spec, heard)).await;
     let used = |code: &str| match code {
         "L-F678F1CE" => vpcs.as_ref().map(|vpcs| vpcs.len() as u64).map_err(Clone::clone),
         "L-0263D0A3" => addresses.clone(),

@@ -185,7 +185,8 @@ fn full_lines(report: &PlanReport) -> Vec<String> {
         lines.push(outline_line(row));
         for field in &row.fields {
             let path = fields::shown_path(field);
-            let forces = if field.forces_replace { "   (forces the replacement)" } else { "" };
+            let replaces = field.forces_replace && row.action == Action::Replace;
+            let forces = if replaces { "   (forces the replacement)" } else { "" };
             let mark = mark(row);
             let show = |value| fields::shown(field, value);
             match (&field.before, &field.after) {
