@@ -241,7 +241,7 @@ fn link(headers: &HeaderMap) -> Option<String> {
     while let Some(start) = rest.find('<') {
         let end = start + rest[start..].find('>')?;
         let url = &rest[start + 1..end];
-        let until = rest[end..].find(",").map_or(rest.len(), |at| end + at);
+        let until = rest[end..].find(',').map_or(rest.len(), |at| end + at);
         let next = rest[end + 1..until].split(';').any(|word| {
             word.trim()
                 .strip_prefix("rel=")

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::{Call, Client, Request, User};
 use super::error::Error;
+use super::retry::Course;
 
 const LIST: Call = Call { does: "list the comments", needs: "pull-requests: read" };
 const CREATE: Call = Call { does: "create a comment", needs: "pull-requests: write" };
@@ -78,16 +79,13 @@ impl Client {
         self.create(&CREATE, &request, look).await
     }
 
-    /// Writes a comment anew; `None` if it is gone. `paced: false` does not wait for its turn.
-    pub(super) async fn update_comment(&self, id: u64, body: &str, paced: bool) -> Result<Option<Comment>, Error> {
+    /// Writes a comment anew, in one try and without waiting for its turn: others write it too. Whether it is done; if not, it
+    /// may be gone, or perhaps it is done all the same.
+    pub(super) async fn update_comment(&self, id: u64, body: &str, course: &mut Course) -> Result<bool, Error> {
         let path = self.path(&format!("/issues/comments/{id}"));
         let mut request = Request::new(Method::PATCH, path, Some(json!({ "body": body })));
-        request.paced = paced;
-        let said = request.said();
-        found(match self.send(&UPDATE, &request).await {
-            Ok(answer) => answer.json(&UPDATE, &said),
-            Err(error) => Err(error),
-        })
+        request.paced = false;
+        Ok(found(self.once_more(&UPDATE, &request, course).await)?.flatten().is_some())
     }
 
     /// Takes a comment away; one that is gone already is fine.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::{Call, Client, Request, segment};
 use super::comments::found;
-use super::error::Error;
+use super::error::{Error, Kind};
 
 // Of a workflow's token, only `actions: read` reads them; changing them takes a person's token.
 const GET: Call = Call { does: "read an environment", needs: "actions: read" };
@@ -168,6 +168,10 @@ impl Client {
         }
         let path = self.path(&format!("/environments/{}/deployment-branch-policies", segment(environment)));
         let request = Request::new(Method::POST, path, Some(json!({ "name": branch, "type": "branch" })));
-        self.create(&POLICY, &request, there).await
+        match self.create(&POLICY, &request, there).await {
+            // "303 Response if the same branch name pattern already exists": somebody was faster.
+            Err(error) if error.kind == Kind::Rejected(303) => there().await?.ok_or(error),
+            made => made,
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! The rules of asking GitHub again. All of them are here.
 //!
 //! 1. A GET, PUT, PATCH or DELETE may be sent again: twice has the same effect as once. A POST whose answer is lost may have
-//!    had its effect, so it is never sent again before a look at what is there ([`Client::create`]).
+//!    had its effect, so it is never sent again before a look at what is there ([`Client::create`]). A change of what others
+//!    change too is never sent again without reading anew ([`Client::once_more`]).
 //! 2. A refusal by a limit had no effect. Its wait is honoured: `retry-after`; else, with nothing left of the hour,
 //!    `x-ratelimit-reset`; else a minute, doubled each time.
 //! 3. Waits are bounded, each and in sum, and told. Who would have to wait longer gets an error that says until when.
@@ -38,11 +39,15 @@ pub struct Patience {
     pub once: Duration,
     /// All waits of one call.
     pub all: Duration,
+    /// One try takes no longer.
+    pub answer: Duration,
+    /// Whether the one comment is looked at again a moment after it was written.
+    pub settles: bool,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { tries: 6, once: Duration::from_secs(150), all: Duration::from_secs(300) }
+        Self { tries: 6, once: Duration::from_secs(150), all: Duration::from_secs(300), answer: TRY, settles: true }
     }
 }
 
@@ -50,7 +55,8 @@ impl Patience {
     /// For a run that has been interrupted: it has five seconds for everything.
     #[must_use]
     pub const fn hurried() -> Self {
-        Self { tries: 2, once: Duration::from_secs(1), all: Duration::from_secs(1) }
+        let second = Duration::from_secs(1);
+        Self { tries: 2, once: second, all: second, answer: Duration::from_millis(1500), settles: false }
     }
 }
 
@@ -120,7 +126,7 @@ fn backoff(tries: u32) -> Duration {
 
 /// What one call has behind it.
 #[derive(Default)]
-struct Course {
+pub(super) struct Course {
     tries: u32,
     limits: u32,
     waited: Duration,
@@ -143,6 +149,22 @@ impl Client {
             if let Tried::Done(answer) = self.attempt(call, request, &mut course).await? {
                 return Ok(answer);
             }
+        }
+    }
+
+    /// Tries once, for a change that may be out of date when it is tried again. `None`: look again, the wait is over.
+    pub(super) async fn once_more(
+        &self,
+        call: &Call,
+        request: &Request,
+        course: &mut Course,
+    ) -> Result<Option<Answer>, Error> {
+        match self.attempt(call, request, course).await? {
+            Tried::Done(answer) => {
+                *course = Course::default();
+                Ok(Some(answer))
+            }
+            Tried::Again | Tried::Unsure => Ok(None),
         }
     }
 
@@ -209,9 +231,10 @@ impl Client {
     /// One request, one answer, in bounded time.
     async fn once(&self, request: &Request) -> Result<Answer, String> {
         let sent = wire::send(&self.inner.octocrab, self.inner.server.api(), request);
-        match tokio::time::timeout(TRY, sent).await {
+        let most = self.patience.answer;
+        match tokio::time::timeout(most, sent).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!("GitHub did not answer within {} s", TRY.as_secs())),
+            Err(_) => Err(format!("GitHub did not answer within {} s", most.as_secs_f64())),
         }
     }
 

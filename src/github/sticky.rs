@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::client::Client;
 use super::comments::Comment;
 use super::error::{Error, Kind};
+use super::retry::Course;
 use crate::engine::wait::pause;
 
 /// A moment after a write, whoever had read before it has written too: reading and writing are one round trip each.
@@ -69,6 +70,7 @@ impl Client {
     pub async fn put_comment(&self, issue: u64, sticky: &impl Sticky) -> Result<Put, Error> {
         let mut made: Vec<u64> = Vec::new();
         let mut wrote = false;
+        let mut course = Course::default();
         for _ in 0..ROUNDS {
             // The turn comes before the look, so that as little time as possible is between the look and the write.
             self.turn().await;
@@ -77,7 +79,11 @@ impl Client {
                 match sticky.next(None) {
                     Next::Write(body) => {
                         let same = |comment: &Comment| sticky.holds(&comment.body);
-                        made.push(self.write_comment(issue, &body, same, false).await?.id);
+                        let comment = self.write_comment(issue, &body, same, false).await?;
+                        if !self.patience.settles {
+                            return Ok(Put::Written(comment));
+                        }
+                        made.push(comment.id);
                         wrote = true;
                         pause(moment()).await;
                         continue;
@@ -100,10 +106,15 @@ impl Client {
                 Next::Stand => return Ok(Put::Newer(oldest.clone())),
                 Next::Write(body) if body == oldest.body => return Ok(Put::Written(oldest.clone())),
                 Next::Write(body) => {
-                    // Gone meanwhile: the next round makes one.
-                    self.update_comment(oldest.id, &body, false).await?;
+                    // Gone meanwhile, or not done: the next round sees.
+                    let done = self.update_comment(oldest.id, &body, &mut course).await?;
                     wrote = true;
-                    pause(moment()).await;
+                    if done && !self.patience.settles {
+                        return Ok(Put::Written(Comment { body, ..oldest.clone() }));
+                    }
+                    if done {
+                        pause(moment()).await;
+                    }
                 }
             }
         }

@@ -99,6 +99,11 @@ fn the_sdks_stay_in_their_rooms() {
 }
 
 #[test]
+fn octocrab_stays_in_its_room() {
+    assert_eq!(outside(&["src/github/"], &["octocrab"]), NONE);
+}
+
+#[test]
 fn only_the_view_prints() {
     let macros = ["println!", "print!", "eprintln!", "eprint!", "dbg!"];
     assert_eq!(outside(&[], &macros), NONE);

@@ -17,6 +17,8 @@
 //! | `drain.rs` | a cluster full of other people's things comes to its end |
 //! | `diagnose.rs` | broken worlds, what verify and diagnose say of each; where pods land; the canary |
 //! | `fault.rs` | a film of a run, faults, what a region holds |
+//! | `github.rs` | the GitHub client: faults, limits, races, pages |
+//! | `github_double/` | the GitHub that tests speak to: in process, or over loopback |
 //! | `litter.rs` | what Karpenter, controllers and the CSI driver make for a cluster, put into a region |
 //! | `kube_api.rs` | the simulated Kubernetes API through a real client |
 //! | `late.rs` | listings that lag behind what was made a moment ago |
@@ -52,6 +54,8 @@ mod destroy;
 mod diagnose;
 mod drain;
 mod fault;
+mod github;
+mod github_double;
 mod kube_api;
 mod late;
 mod litter;
