@@ -42,6 +42,7 @@
 //! | `whole.rs` | plan, apply, plan again, destroy, for every shipped environment |
 //! | `worlds.rs` | `tests/worlds/`: what is live, and the plan that comes of it |
 
+mod action;
 mod architecture;
 mod authz;
 mod bill;
