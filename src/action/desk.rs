@@ -75,6 +75,15 @@ impl Desk<'_> {
         self.clock.today()
     }
 
+    /// Puts a problem beside its line, as this repository may show it.
+    pub(super) fn note(&self, problem: &Problem) {
+        if self.happened.public {
+            self.paper.annotate(&crate::view::redact::problem(problem));
+        } else {
+            self.paper.annotate(problem);
+        }
+    }
+
     /// Seconds since 1970.
     pub(super) fn seconds(&self) -> i64 {
         self.clock.millis() / 1000

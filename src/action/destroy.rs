@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::pull_request::shown;
 use super::role::Role;
 use super::standing::{self, Standing, superseded};
-use super::{outputs, push};
+use super::{outputs, tell};
 use crate::config::Loaded;
 use crate::engine::Event;
 use crate::problem::{Exit, Problem};
@@ -53,7 +53,7 @@ async fn show(desk: &Desk<'_>, loaded: &Loaded, world: &World) -> Result<String,
     let report = shown(desk, &plan_report(&looked, world.mode));
     desk.paper.summary(&markdown::plans(std::slice::from_ref(&report), &[], SUMMARY_LIMIT));
     outputs::plans(desk.paper, &[&report]);
-    looked.findings.iter().filter(|finding| !finding.waived).for_each(|finding| desk.paper.annotate(finding));
+    looked.findings.iter().filter(|finding| !finding.waived).for_each(|finding| desk.note(finding));
     if looked.refused() {
         let stops = looked.findings.into_iter().filter(Problem::stops).collect();
         return Err(Halt { exit: Exit::Refused, problems: stops });
@@ -82,11 +82,11 @@ pub(super) async fn destroy(desk: &Desk<'_>) -> Result<Exit, Halt> {
     }
     let approval =
         Approval { digest, plan: None, acknowledged: Vec::new(), no_lock: world.store.is_none(), only: None };
-    let sink = |event: &Event| desk.paper.log(&push::line(event));
+    let sink = |event: &Event| desk.paper.log(&tell::line(event));
     let destroyed = Box::pin(run::destroy(&loaded, &world, &approval, Wishes::default(), &sink, &desk.stop)).await?;
     let mut problems = run::unfinished(&destroyed.applied.outcome, name, "destroy");
     problems.extend(destroyed.problems.iter().cloned());
-    problems.iter().for_each(|problem| desk.paper.annotate(problem));
+    problems.iter().for_each(|problem| desk.note(problem));
     let report = destroyed.report(problems);
     let report = if desk.happened.public { redact::apply(&report) } else { report };
     desk.paper.summary(&markdown::applied(&report, None, SUMMARY_LIMIT));

@@ -39,7 +39,7 @@ pub(super) async fn drift(desk: &Desk<'_>) -> Result<Exit, Halt> {
         match Box::pin(one(desk, name)).await {
             Ok(report) => reports.push(report),
             Err(halt) => {
-                halt.problems.iter().for_each(|problem| desk.paper.annotate(problem));
+                halt.problems.iter().for_each(|problem| desk.note(problem));
                 first.get_or_insert(halt);
             }
         }

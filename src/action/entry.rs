@@ -30,7 +30,7 @@ pub async fn run(desk: &Desk<'_>) -> Result<Exit, Halt> {
         let mut summary = Comment::default();
         summary.put(&desk.origin(desk.sha(), &desk.happened.default_branch, ""), &Environment::new(name, stage));
         desk.paper.summary(&summary.summary(SUMMARY_LIMIT));
-        halt.problems.iter().for_each(|problem| desk.paper.annotate(problem));
+        halt.problems.iter().for_each(|problem| desk.note(problem));
     }
     ended
 }
@@ -83,7 +83,7 @@ async fn work(desk: &Desk<'_>, job: Job) -> Result<Exit, Halt> {
 /// Lists what is touched, for the jobs that follow.
 fn list(desk: &Desk<'_>) -> Result<Exit, Halt> {
     let touched = changed::touched(&desk.git, desk.happened, &desk.inputs.environments, desk.today())?;
-    touched.orphaned.iter().for_each(|name| desk.paper.annotate(&touched::orphan(name)));
+    touched.orphaned.iter().for_each(|name| desk.note(&touched::orphan(name)));
     let any = !touched.environments.is_empty();
     desk.paper.output("changed", if any { "true" } else { "false" });
     // Plans may share a job, and only plans are made of this many at once.

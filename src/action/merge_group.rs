@@ -34,7 +34,7 @@ pub(super) async fn plan(desk: &Desk<'_>, group: &MergeGroup) -> Result<Exit, Ha
         let (state, text) = match Box::pin(environment(desk, group, &pulls, name, &mut reports)).await {
             Ok(text) => (State::Success, text),
             Err(halt) => {
-                halt.problems.iter().for_each(|problem| desk.paper.annotate(problem));
+                halt.problems.iter().for_each(|problem| desk.note(problem));
                 exit = exit.max(halt.exit);
                 let first = halt.problems.first().map(|problem| problem.code).unwrap_or_default();
                 (State::Failure, format!("not within what was approved: {first}"))

@@ -41,7 +41,7 @@ pub(super) async fn plan(desk: &Desk<'_>, pull: &PullRequest) -> Result<Exit, Ha
             format!("pull request {} has a newer commit", pull.number),
             "this run stands down: the run of the newer commit plans it",
         );
-        desk.paper.annotate(&problem);
+        desk.note(&problem);
         outputs::plans(desk.paper, &[]);
         return Ok(Exit::Done);
     }
@@ -49,7 +49,7 @@ pub(super) async fn plan(desk: &Desk<'_>, pull: &PullRequest) -> Result<Exit, Ha
     let merged = merged(desk, pull).await?;
     let touched = touched::between(&desk.git, &merged.base, &merged.tree, desk.today()).map_err(invalid)?;
     for name in &touched.orphaned {
-        desk.paper.annotate(&touched::orphan(name));
+        desk.note(&touched::orphan(name));
     }
     let names = names(desk, &touched);
     let origin = desk.origin(&pull.head_sha, &pull.base_ref, &merged.base);
@@ -66,7 +66,7 @@ pub(super) async fn plan(desk: &Desk<'_>, pull: &PullRequest) -> Result<Exit, Ha
     let mut told = Told::default();
     for name in &names {
         let one = Box::pin(environment(desk, pull, &merged, name, offline)).await;
-        let (state, text) = told.take(desk, name, offline, one);
+        let (state, text) = told.take(desk, name, one);
         soft(desk.status(&pull.head_sha, status::plan_context(name), state, &text).await)?;
     }
     soft(desk.tell(pull.number, &origin, std::mem::take(&mut told.environments), Some(&keep)).await)?;
@@ -109,21 +109,40 @@ async fn merged(desk: &Desk<'_>, pull: &PullRequest) -> Result<Merged, Halt> {
     }
 }
 
-/// One environment: what was seen, and whether an approval was kept.
+/// One environment as it was looked at.
+struct One {
+    seen: Seen,
+    /// Whether an approval was kept.
+    kept: bool,
+    /// Why AWS was not asked.
+    offline: Option<comment::Offline>,
+}
+
 async fn environment(
     desk: &Desk<'_>,
     pull: &PullRequest,
     merged: &Merged,
     name: &str,
     offline: Option<Offline>,
-) -> Result<(Seen, bool), Halt> {
+) -> Result<One, Halt> {
     let head = desk.load(&merged.tree, name)?;
     let base = desk.base(&merged.base, name);
     let settled = settle(&head, base.as_ref().map(|base| &base.spec), desk.today());
+    let offline = match offline {
+        Some(Offline::Fork) => Some(comment::Offline::Fork),
+        Some(Offline::Bot) => Some(comment::Offline::Bot),
+        // Before bootstrap there is no role to look with, and a plan without AWS is better than none.
+        None if settled.loaded.spec.roles.plan.is_none() && !desk.opener.without_roles() => {
+            Some(comment::Offline::NoRole)
+        }
+        None => None,
+    };
     let world = look::world(desk, &settled, offline.is_some(), Some(pull.number)).await?;
     let seen = look::look(desk, &settled, base.as_ref(), Some(&pull.base_ref), world.as_ref()).await?;
     let store = world.as_ref().and_then(|world| world.store.as_ref());
-    let (Some(store), false) = (store, seen.looked.refused()) else { return Ok((seen, false)) };
+    let (Some(store), false) = (store, seen.looked.refused()) else {
+        return Ok(One { seen, kept: false, offline });
+    };
     let digests = Digests::of(&seen.looked.digest, &settled.input_digest);
     let known = Known {
         repository_id: desk.happened.run.repository_id,
@@ -144,7 +163,7 @@ async fn environment(
     if let Some(world) = &world {
         world.close()?;
     }
-    Ok((seen, true))
+    Ok(One { seen, kept: true, offline })
 }
 
 /// What comes of all of them.
@@ -163,23 +182,13 @@ impl Default for Told {
 
 impl Told {
     /// Takes one in; gives its status.
-    fn take(
-        &mut self,
-        desk: &Desk<'_>,
-        name: &str,
-        offline: Option<Offline>,
-        one: Result<(Seen, bool), Halt>,
-    ) -> (State, String) {
-        let (seen, kept) = match one {
-            Ok(seen) => seen,
+    fn take(&mut self, desk: &Desk<'_>, name: &str, one: Result<One, Halt>) -> (State, String) {
+        let One { seen, kept, offline } = match one {
+            Ok(one) => one,
             Err(halt) => return self.halted(desk, name, halt),
         };
-        seen.looked.findings.iter().filter(|finding| !finding.waived).for_each(|finding| desk.paper.annotate(finding));
-        let stage = match offline {
-            Some(Offline::Fork) => Stage::Offline(comment::Offline::Fork),
-            Some(Offline::Bot) => Stage::Offline(comment::Offline::Bot),
-            None => Stage::Planned,
-        };
+        seen.looked.findings.iter().filter(|finding| !finding.waived).for_each(|finding| desk.note(finding));
+        let stage = offline.map_or(Stage::Planned, Stage::Offline);
         let mut environment = seen.environment(stage);
         environment.gates = gates(&seen, kept, offline.is_some());
         self.topologies.extend(environment.topology.clone());
@@ -202,7 +211,7 @@ impl Told {
     }
 
     fn halted(&mut self, desk: &Desk<'_>, name: &str, halt: Halt) -> (State, String) {
-        halt.problems.iter().for_each(|problem| desk.paper.annotate(problem));
+        halt.problems.iter().for_each(|problem| desk.note(problem));
         let first = halt.problems.first().map(|problem| problem.code).unwrap_or_default();
         let text = format!("no plan: {first}{}", more(halt.problems.len()));
         self.exit = self.exit.max(halt.exit);

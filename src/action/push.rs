@@ -4,6 +4,8 @@
 //! before they were merged; the union of their approvals allows what is to be done now; and where a job has waited at a
 //! gate, what is to be done is what was shown there. Where nothing was approved, only the gate's reviewers can allow it.
 
+use std::cell::Cell;
+
 use super::approvals::{self, Range};
 use super::desk::{Desk, halted, invalid};
 use super::eligible::Rules;
@@ -12,6 +14,7 @@ use super::pull_request::shown;
 use super::role::Role;
 use super::settle::{Settled, settle};
 use super::standing::{self, Standing, short, superseded};
+use super::tell::{Teller, line, stale, told};
 use super::union::union;
 use super::{outputs, status, touched};
 use crate::config::Loaded;
@@ -21,10 +24,8 @@ use crate::github::{Pull, State};
 use crate::problem::{Exit, Problem};
 use crate::run::{self, Approval, Halt, World, apply_report, verify_report};
 use crate::verify;
-use crate::view::Untrusted;
-use crate::view::comment::{self, Ended, Environment, Origin, Progress, Stage};
+use crate::view::comment::{Progress, Stage};
 use crate::view::markdown::{self, SUMMARY_LIMIT};
-use crate::view::redact;
 use crate::view::report::{ApplyReport, VerifyReport};
 
 /// The environments that are meant: those named, else those the push touches.
@@ -37,7 +38,7 @@ pub(super) fn names(desk: &Desk<'_>) -> Result<Vec<String>, Halt> {
     }
     let before = before(desk)?;
     let touched = touched::between(&desk.git, &before, desk.sha(), desk.today()).map_err(invalid)?;
-    touched.orphaned.iter().for_each(|name| desk.paper.annotate(&touched::orphan(name)));
+    touched.orphaned.iter().for_each(|name| desk.note(&touched::orphan(name)));
     Ok(touched.environments.into_iter().map(|found| found.name).collect())
 }
 
@@ -67,12 +68,24 @@ struct Case {
     before: String,
 }
 
+impl Case {
+    fn rules<'a>(&'a self, desk: &'a Desk<'_>, range: &'a Range) -> Rules<'a> {
+        Rules {
+            repository_id: desk.happened.run.repository_id,
+            default_branch: &desk.happened.default_branch,
+            range: &range.commits,
+            environment: &self.settled.loaded.spec.name,
+            require_review: self.settled.loaded.spec.policy.require_review,
+        }
+    }
+}
+
 /// None where the run has no say any more.
 async fn case(desk: &Desk<'_>, name: &str) -> Result<Option<Case>, Halt> {
     let head = desk.load(desk.sha(), name)?;
     if let Standing::Superseded(tip) = standing::of(desk, &head).await? {
         let problem = superseded(desk, name, &tip);
-        desk.paper.annotate(&problem);
+        desk.note(&problem);
         desk.paper.summary(&format!(
             "### rem-ci: `{name}` stands down\n\n`{}` is newer, and its own run applies it.\n",
             short(&tip)
@@ -96,13 +109,21 @@ pub(super) async fn gate(desk: &Desk<'_>, name: &str) -> Result<Exit, Halt> {
     };
     let world = look::world(desk, &case.settled, false, None).await?;
     let seen = look::look(desk, &case.settled, case.base.as_ref(), None, world.as_ref()).await?;
-    seen.looked.findings.iter().filter(|finding| !finding.waived).for_each(|finding| desk.paper.annotate(finding));
+    seen.looked.findings.iter().filter(|finding| !finding.waived).for_each(|finding| desk.note(finding));
     let report = shown(desk, &seen.report);
     let pictures: Vec<_> = seen.environment(Stage::Planned).topology.into_iter().collect();
     desk.paper.summary(&markdown::plans(std::slice::from_ref(&report), &pictures, SUMMARY_LIMIT));
     outputs::plans(desk.paper, &[&report]);
     if seen.looked.refused() {
-        return Err(Halt { exit: Exit::Refused, problems: seen.stops() });
+        let stops = seen.stops();
+        let text = format!("refused: {}", stops.first().map(|problem| problem.code).unwrap_or_default());
+        desk.status(desk.sha(), status::apply_context(name), State::Failure, &text).await?;
+        // Those who merged it read their pull request.
+        let range = approvals::range(desk, &case.settled.loaded, None, &case.before)?;
+        let pulls = approvals::pulls(desk, &case.rules(desk, &range), &range).await?;
+        let teller = Teller { desk, name, before: case.before.clone(), pulls, seen: Some(seen), approved: None };
+        teller.refused(&stops).await?;
+        return Err(Halt { exit: Exit::Refused, problems: stops });
     }
     if !seen.looked.plan.changes() {
         // What the range brought is there: it is written down by nobody but an apply, which has nothing to do.
@@ -123,13 +144,35 @@ pub(super) async fn apply(desk: &Desk<'_>, name: &str) -> Result<Exit, Halt> {
     let context = status::apply_context(name);
     desk.status(desk.sha(), context.clone(), State::Pending, "looking at what was approved").await?;
     let mut teller = Teller { desk, name, before: case.before.clone(), pulls: Vec::new(), seen: None, approved: None };
-    let ended = Box::pin(apply_case(desk, &case, &mut teller)).await;
+    let begun = Cell::new(false);
+    // Until it begins nothing is changed, and whoever is told to stop can; from then on the apply sees to its own end.
+    let early = async {
+        desk.stop.stopped().await;
+        if begun.get() {
+            std::future::pending::<()>().await;
+        }
+    };
+    let ended = {
+        let work = Box::pin(apply_case(desk, &case, &mut teller, &begun));
+        tokio::select! {
+            ended = work => ended,
+            () = early => {
+                let problem = Problem::error("stopped", "the run was told to stop", "run it again: nothing was changed");
+                Err(Halt::new(Exit::Interrupted, problem))
+            }
+        }
+    };
+    let first = |halt: &Halt| halt.problems.first().map(|problem| problem.code).unwrap_or_default();
+    if let Err(halt) = &ended
+        && first(halt) == "superseded"
+    {
+        halt.problems.iter().for_each(|problem| desk.note(problem));
+        desk.status(desk.sha(), context, State::Success, "stood down: the run of a newer commit applies it").await?;
+        return Ok(Exit::Done);
+    }
     let (exit, text) = match &ended {
         Ok((exit, text)) => (*exit, text.clone()),
-        Err(halt) => {
-            let first = halt.problems.first().map(|problem| problem.code).unwrap_or_default();
-            (halt.exit, format!("not applied: {first}"))
-        }
+        Err(halt) => (halt.exit, format!("not applied: {}", first(halt))),
     };
     if let Err(halt) = &ended {
         teller.refused(&halt.problems).await?;
@@ -139,7 +182,12 @@ pub(super) async fn apply(desk: &Desk<'_>, name: &str) -> Result<Exit, Halt> {
     ended.map(|(exit, _)| exit)
 }
 
-async fn apply_case(desk: &Desk<'_>, case: &Case, teller: &mut Teller<'_, '_>) -> Result<(Exit, String), Halt> {
+async fn apply_case(
+    desk: &Desk<'_>,
+    case: &Case,
+    teller: &mut Teller<'_, '_>,
+    begun: &Cell<bool>,
+) -> Result<(Exit, String), Halt> {
     let spec = &case.settled.loaded.spec;
     if case.settled.cautions.iter().any(Problem::stops) {
         let problems = case.settled.cautions.iter().filter(|caution| caution.stops()).cloned().collect();
@@ -150,13 +198,7 @@ async fn apply_case(desk: &Desk<'_>, case: &Case, teller: &mut Teller<'_, '_>) -
     let record = run::recorded(&world, spec).await?;
     let applied = record.as_ref().and_then(|record| record.commit.as_deref());
     let range = approvals::range(desk, &case.settled.loaded, applied, &case.before)?;
-    let rules = Rules {
-        repository_id: desk.happened.run.repository_id,
-        default_branch: &desk.happened.default_branch,
-        range: &range.commits,
-        environment: &spec.name,
-        require_review: spec.policy.require_review,
-    };
+    let rules = case.rules(desk, &range);
     teller.pulls = approvals::pulls(desk, &rules, &range).await?;
     let (plans, refusals) = judged(desk, &rules, &world, case, &teller.pulls).await?;
     let seen = look::look(desk, &case.settled, case.base.as_ref(), None, Some(&world)).await?;
@@ -171,6 +213,7 @@ async fn apply_case(desk: &Desk<'_>, case: &Case, teller: &mut Teller<'_, '_>) -
     teller.approved.clone_from(&approval.plan);
     teller.stage(Stage::Applying(Progress { steps, ..Progress::default() })).await?;
     desk.status(desk.sha(), status::apply_context(&spec.name), State::Pending, "applying").await?;
+    begun.set(true);
     let (report, checks, exit) = run_it(desk, case, &world, &approval).await?;
     teller.ended(&report, checks.as_ref()).await?;
     if changes && exit != Exit::Interrupted {
@@ -270,10 +313,7 @@ async fn run_it(
             match standing::of(desk, loaded).await? {
                 Standing::Current => Ok(()),
                 Standing::Superseded(tip) => {
-                    let problem = Problem {
-                        severity: crate::problem::Severity::Error,
-                        ..superseded(desk, &loaded.spec.name, &tip)
-                    };
+                    let problem = superseded(desk, &loaded.spec.name, &tip);
                     Err(Halt::new(Exit::Refused, problem))
                 }
             }
@@ -283,111 +323,18 @@ async fn run_it(
     let stop: &Stop = &desk.stop;
     let applied = Box::pin(run::apply_if(loaded, world, approval, &again, &sink, stop)).await?;
     let mut exit = applied.exit();
-    let checks = if exit == Exit::Done && !stop.is_told() {
-        let all = Box::pin(verify::all(&world.cloud, &world.clock, &loaded.spec, &applied.looked.id)).await?;
-        Some(verify_report(&loaded.spec.name, &all))
-    } else {
-        None
-    };
+    let mut checks = None;
+    if exit == Exit::Done {
+        let all = Box::pin(verify::all(&world.cloud, &world.clock, &loaded.spec, &applied.looked.id));
+        tokio::select! {
+            all = all => checks = Some(verify_report(&loaded.spec.name, &all?)),
+            // Applied and written down; `rem-ci verify` can say the rest.
+            () = stop.stopped() => exit = Exit::Interrupted,
+        }
+    }
     if checks.as_ref().is_some_and(|checks| !checks.passed()) {
         exit = Exit::Unverified;
     }
     let problems = run::unfinished(&applied.outcome, &loaded.spec.name, "apply");
     Ok((apply_report("apply", &applied, problems), checks, exit))
-}
-
-/// A line of the log for something that happened.
-pub(super) fn line(event: &Event) -> String {
-    use crate::engine::Happening as What;
-    let at = event.at.as_secs();
-    let (minutes, seconds) = (at / 60, at % 60);
-    let what = match &event.what {
-        What::Started { action, .. } => (*action).to_owned(),
-        What::Waiting { .. } => return String::new(),
-        What::Retrying { .. } => "tries again".to_owned(),
-        What::Done { .. } => "done".to_owned(),
-        What::Failed { .. } => "failed".to_owned(),
-    };
-    format!("  {minutes:>3}:{seconds:02}  {} {what}\n", event.address)
-}
-
-/// For the status.
-fn told(report: &ApplyReport, checks: Option<&VerifyReport>) -> String {
-    use crate::view::report::Outcome;
-    let took = report.elapsed_ms / 1000;
-    let ending = match report.outcome {
-        Outcome::Done => format!("applied in {}:{:02}", took / 60, took % 60),
-        Outcome::Incomplete => "incomplete: run the job again, it goes on".to_owned(),
-        Outcome::Refused => "refused".to_owned(),
-        Outcome::Interrupted => "interrupted: run the job again, it goes on".to_owned(),
-    };
-    match checks {
-        Some(checks) if checks.passed() => format!("{ending}, verified ({} checks)", checks.checks.len()),
-        Some(_) => format!("{ending}, not verified"),
-        None => ending,
-    }
-}
-
-/// Plans of other open pull requests on the environment were made before this apply: they are to be made again.
-async fn stale(desk: &Desk<'_>, name: &str, merged: &[Pull]) -> Result<(), Halt> {
-    let context = status::plan_context(name);
-    let open = desk.hub().open_pulls(&desk.happened.default_branch).await.map_err(halted)?;
-    for pull in open.iter().filter(|pull| merged.iter().all(|merged| merged.number != pull.number)) {
-        let there = desk.hub().status(&pull.head.sha, &context).await.map_err(halted)?;
-        if there.is_some_and(|status| status.state == State::Success && status.description != status::OFFLINE) {
-            let text = format!("stale: {name} was applied since, re-run the plan");
-            desk.status(&pull.head.sha, context.clone(), State::Failure, &text).await?;
-            let origin = desk.origin(&pull.head.sha, &pull.base.branch, &pull.base.sha);
-            let stage =
-                Stage::Stale(Untrusted::new(format!("{} at {}", desk.happened.default_branch, short(desk.sha()))));
-            desk.tell(pull.number, &origin, vec![Environment::new(name, stage)], None).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Tells the pull requests that are applied, and the summary.
-struct Teller<'a, 'd> {
-    desk: &'a Desk<'d>,
-    name: &'a str,
-    before: String,
-    pulls: Vec<Pull>,
-    seen: Option<Seen>,
-    /// What may be done.
-    approved: Option<Canonical>,
-}
-
-impl Teller<'_, '_> {
-    fn origin(&self, pull: &Pull) -> Origin {
-        self.desk.origin(&pull.head.sha, &pull.base.branch, &self.before)
-    }
-
-    async fn stage(&self, stage: Stage) -> Result<(), Halt> {
-        for pull in &self.pulls {
-            let environment = match &self.seen {
-                Some(seen) => seen.environment(stage.clone()),
-                None => Environment::new(self.name, stage.clone()),
-            };
-            self.desk.tell(pull.number, &self.origin(pull), vec![environment], None).await?;
-        }
-        Ok(())
-    }
-
-    async fn ended(&self, report: &ApplyReport, checks: Option<&VerifyReport>) -> Result<(), Halt> {
-        let (public, checked) = if self.desk.happened.public {
-            (redact::apply(report), checks.map(redact::verify))
-        } else {
-            (report.clone(), checks.cloned())
-        };
-        self.desk.paper.summary(&markdown::applied(&public, checked.as_ref(), SUMMARY_LIMIT));
-        self.stage(Stage::Ended(Box::new(Ended { report: report.clone(), verify: checks.cloned() }))).await
-    }
-
-    async fn refused(&self, problems: &[Problem]) -> Result<(), Halt> {
-        let beyond = match (&self.seen, &self.approved) {
-            (Some(seen), Some(approved)) => comment::beyond(&seen.looked.plan.canonical(), approved),
-            _ => Vec::new(),
-        };
-        self.stage(Stage::Refused { verb: "apply", problems: problems.to_vec(), beyond }).await
-    }
 }

@@ -66,11 +66,11 @@ pub fn settle(head: &Loaded, base: Option<&Spec>, today: Date) -> Settled {
             let both = Threshold { warn: lower(old.warn, new.warn), fail: lower(old.fail, new.fail) };
             if looser(old.warn, new.warn) || looser(old.fail, new.fail) {
                 let show = |at: Option<u64>| at.map_or_else(|| "none".to_owned(), |at| at.to_string());
-                let (warn, fail) = ((show(old.warn), show(new.warn)), (show(old.fail), show(new.fail)));
-                let text = format!(
-                    "the budget on {name} becomes looser: warn {} -> {}, fail {} -> {}",
-                    warn.0, warn.1, fail.0, fail.1
-                );
+                let sides = [("warn", old.warn, new.warn), ("fail", old.fail, new.fail)];
+                let looser = sides.into_iter().filter(|(_, old, new)| looser(*old, *new));
+                let shown: Vec<_> =
+                    looser.map(|(side, old, new)| format!("{side} {} -> {}", show(old), show(new))).collect();
+                let text = format!("the budget on {name} becomes looser: {}", shown.join(", "));
                 said.weaker(&format!("cost.budget.{name}"), &text);
             }
             spec.cost.budget.insert(name.clone(), both);

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use futures_util::future::LocalBoxFuture;
 
@@ -28,7 +28,6 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Halt> {
     let variable = |name: &str| env(name);
     let happened = happened(&variable)?;
     let inputs = Inputs::of(&variable)?;
-    let folder = folder(&variable)?;
     let source = common.source();
     // Where the sandbox's time is virtual, so is GitHub's.
     let clock = if matches!(source, Source::Sandbox(_)) { Clock::starting(Clock::Wall.time()) } else { Clock::Wall };
@@ -41,7 +40,8 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Halt> {
         let text = format!("rem-ci: {} in {} s: {}\n", waiting.does, waiting.time.as_secs(), waiting.why);
         let _ = out::aside(&text);
     });
-    let git = Git::new(&folder);
+    // The action has gone into the working directory already.
+    let git = Git::new(Path::new("."));
     let prefix = git.prefix().map_err(|problem| Halt::new(Exit::Invalid, *problem))?;
     let files = Files {
         output: variable("GITHUB_OUTPUT"),
@@ -61,7 +61,8 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Halt> {
         paper: &files,
         stop: progress::signals(),
     };
-    Box::pin(crate::action::run(&desk)).await
+    // What ended it is on the log already, as annotations.
+    Ok(Box::pin(crate::action::run(&desk)).await.unwrap_or_else(|halt| halt.exit))
 }
 
 /// What happened, by the runner's variables and the payload.
@@ -86,19 +87,6 @@ fn payload(variable: &dyn Fn(&str) -> Option<String>) -> Result<Vec<u8>, Halt> {
     let read = File::open(&path).and_then(|file| file.take(MAX_PAYLOAD + 1).read_to_end(&mut bytes));
     read.map_err(|error| refuse(format!("{path} cannot be read: {error}")))?;
     Ok(bytes)
-}
-
-/// `REM_CI_WORKING_DIRECTORY`, within the checkout.
-fn folder(variable: &dyn Fn(&str) -> Option<String>) -> Result<PathBuf, Halt> {
-    let given = variable("REM_CI_WORKING_DIRECTORY").unwrap_or_default();
-    let path = Path::new(given.trim());
-    let within =
-        path.components().all(|part| matches!(part, std::path::Component::Normal(_) | std::path::Component::CurDir));
-    if within && !given.contains('\0') {
-        return Ok(Path::new(".").join(path));
-    }
-    let title = format!("`working-directory` is {given}, which leaves the checkout");
-    Err(Halt::new(Exit::Usage, Problem::error("action-input", title, "name the folder that holds `environments/`")))
 }
 
 /// Opens worlds by the job's own identity, or the sandbox.

@@ -8,9 +8,11 @@
 //! | `refused.rs` | approvals that are none, plans that have changed, runs that are late |
 //! | `guards.rs` | what a pull request may not decide itself; forks, bots, accounts |
 //! | `others.rs` | drift, destroy, what is touched, signals |
+//! | `program.rs` | the program itself, over loopback |
 
 mod guards;
 mod lab;
 mod merged;
 mod others;
+mod program;
 mod refused;

@@ -2,6 +2,7 @@
 //!
 //! | module | what it shows |
 //! |---|---|
+//! | `action.rs` | `rem-ci action` from event to end |
 //! | `architecture.rs` | the walls of the house |
 //! | `authz.rs` | what the kinds declare is enough for a role, and hardly more |
 //! | `bill.rs` | what the shipped environments cost, to the cent |

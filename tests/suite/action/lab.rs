@@ -42,7 +42,8 @@ pub(super) fn bea() -> Actor {
 /// The region after dev was applied for the first time, made once for all tests.
 fn applied() -> &'static [u8] {
     static STATE: OnceLock<Vec<u8>> = OnceLock::new();
-    STATE.get_or_init(|| {
+    // In a thread of its own: whoever asks first is in a runtime already.
+    let made = || {
         virtual_time(async {
             let loaded = with_bucket("dev");
             let region = bucket_region(7, &loaded).await;
@@ -50,7 +51,8 @@ fn applied() -> &'static [u8] {
             assert_eq!(failures(&done.outcome), Vec::<String>::new());
             written(&region)
         })
-    })
+    };
+    STATE.get_or_init(|| std::thread::spawn(made).join().expect("a region"))
 }
 
 /// How a pull request is merged.
@@ -71,6 +73,8 @@ pub(super) struct Lab {
     pub(super) live: Cell<bool>,
     /// Worlds that were opened, by what for.
     pub(super) opened: RefCell<Vec<&'static str>>,
+    /// Done when the next world is opened: the world goes on while a run looks.
+    pub(super) meanwhile: RefCell<Option<Box<dyn FnOnce(&Lab)>>>,
 }
 
 /// What a job left behind.
@@ -109,11 +113,18 @@ pub(super) struct Job<'a> {
 impl Lab {
     /// A region in which dev was applied from the first commit of `main`. Inside [`virtual_time`].
     pub(super) fn new() -> Self {
-        Self::over(reopened(applied(), Duration::from_hours(1)))
+        let region = reopened(applied(), Duration::from_hours(1));
+        let double = Double::by(region.clock);
+        Self::over(region, double)
     }
 
-    fn over(region: Region) -> Self {
-        let double = Double::by(region.clock);
+    /// The same with a GitHub that another process speaks to: its clock goes by itself.
+    pub(super) fn served() -> Self {
+        let region = reopened(applied(), Duration::from_hours(1));
+        Self::over(region, Double::new(crate::github_double::ticking()))
+    }
+
+    fn over(region: Region, double: Double) -> Self {
         let lab = Self {
             double,
             region,
@@ -121,13 +132,15 @@ impl Lab {
             runs: Cell::new(9000),
             live: Cell::new(false),
             opened: RefCell::new(Vec::new()),
+            meanwhile: RefCell::new(None),
         };
         lab.git(&["init", "--quiet", "--initial-branch=main"]);
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("environments");
         let read = |name: &str| std::fs::read_to_string(root.join(name)).expect("a file");
         lab.write("environments/base.yaml", &read("base.yaml"));
         // Its budget is on what it costs, so that a test can go over it.
-        let dev = read("dev.yaml").replace("tags: {team: platform}\n", "tags: {team: platform}\nstate: {bucket: acme-rem-ci-state}\n");
+        let dev = read("dev.yaml")
+            .replace("tags: {team: platform}\n", "tags: {team: platform}\nstate: {bucket: acme-rem-ci-state}\n");
         lab.write(FILE, &dev);
         lab.commit("The environment");
         lab.double.with(|state| state.git = crate::github_double::git::Git::default());
@@ -141,7 +154,11 @@ impl Lab {
 
     pub(super) fn git(&self, arguments: &[&str]) -> String {
         let mut git = Command::new("git");
-        git.arg("-C").arg(self.folder()).args(arguments).env_clear().env("PATH", std::env::var_os("PATH").expect("a path"));
+        git.arg("-C")
+            .arg(self.folder())
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").expect("a path"));
         for who in ["AUTHOR", "COMMITTER"] {
             git.env(format!("GIT_{who}_NAME"), "ann").env(format!("GIT_{who}_EMAIL"), "ann@example.org");
             git.env(format!("GIT_{who}_DATE"), "2026-11-24T12:00:00Z");
@@ -326,7 +343,7 @@ impl Lab {
         for commit in self.git(&["rev-list", "--all"]).lines() {
             text = text.replace(commit, "COMMIT").replace(&commit[..7], "c0mm1t0");
         }
-        text
+        masked(&text)
     }
 
     /// Commits that touch nothing can have the same name as others; everything else is one store.
@@ -347,9 +364,29 @@ impl Lab {
     }
 }
 
+/// Without what differs from one run to the next: times, drawn ids, how much a log holds by then.
+pub(super) fn masked(text: &str) -> String {
+    let rules = [
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d UTC", "TIME"),
+        (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME"),
+        (r"\d+ lines, 0 errors in the last \d+ min", "N lines, 0 errors in the last N min"),
+        (r"\b(nat|eipalloc|rtb)-[0-9a-f]{17}\b", "$1-ID"),
+        (r"\b\d+:\d\d\b", "M:SS"),
+        (r"0 of \d+ pods", "0 of N pods"),
+    ];
+    rules.iter().fold(text.to_owned(), |text, (pattern, with)| {
+        let pattern = regex_lite::Regex::new(pattern).expect("a pattern");
+        pattern.replace_all(&text, *with).into_owned()
+    })
+}
+
 impl Opener for Lab {
     fn open<'a>(&'a self, spec: &'a Spec, role: Role, _: Option<u64>) -> LocalBoxFuture<'a, Result<World, Halt>> {
         self.opened.borrow_mut().push(role.word());
+        let meanwhile = self.meanwhile.borrow_mut().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile(self);
+        }
         let world = World::simulated(self.region.sandbox.clone(), self.region.clock, spec, None);
         let mode = if self.live.get() { Mode::Live } else { world.mode };
         Box::pin(std::future::ready(Ok(World { mode, ..world })))

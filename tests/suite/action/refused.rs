@@ -89,7 +89,10 @@ fn a_direct_push_waits_for_people() {
         lab.sync();
         let done = lab.pushed(&before).run().await;
         assert_eq!(done.ended(), (Exit::Refused, vec!["not-approved"]));
-        insta::assert_snapshot!("direct_push", done.summary.lines().skip(1).take(8).collect::<Vec<_>>().join("\n").replace(&lab.tip()[..7], "c0mm1t0"));
+        insta::assert_snapshot!(
+            "direct_push",
+            done.summary.lines().skip(1).take(7).collect::<Vec<_>>().join("\n").replace(&lab.tip()[..7], "c0mm1t0")
+        );
         let gate = lab.pushed(&before).with("REM_CI_COMMAND", "plan").run().await;
         assert_eq!(gate.exit, Exit::Done);
         let digest = gate.outputs["plan-digest"].clone();
@@ -162,7 +165,8 @@ fn a_place_that_is_taken_is_not_written_over() {
         let store = world.store.as_ref().expect("a bucket");
         let name = Name { environment: "dev", pull, head_sha: &head, digests: &digests };
         let there = Approval::read(store, &name).await.expect("it answers").expect("an approval");
-        let known = Known { repository_id: 1, pull, base_ref: "main", head_sha: &head, spec: &loaded.spec, digests: &digests };
+        let known =
+            Known { repository_id: 1, pull, base_ref: "main", head_sha: &head, spec: &loaded.spec, digests: &digests };
         assert_eq!(there.disagrees(&known), ["repository"]);
         let forged = Approval { repository_id: 1, ..there.clone() };
         store.put(&name.key(), serde_json::to_vec(&forged).expect("JSON"), None).await.expect("written");
@@ -226,6 +230,27 @@ fn an_old_run_stands_down() {
         lab.push(pull, "retentionDays: 30", "retentionDays: 60");
         assert_eq!(early.run().await.annotated[0].code, "superseded");
         assert_eq!(lab.plan(pull).await.annotated.iter().filter(|problem| problem.code == "superseded").count(), 0);
+    });
+}
+
+/// The default branch moves on while a run waits for its lock: asked again under it, the run stands down.
+#[test]
+fn main_moves_while_a_run_waits() {
+    virtual_time(async {
+        let lab = Lab::new();
+        let pull = lab.open("longer-logs", FROM, TO);
+        lab.plan(pull).await;
+        let before = lab.merge(pull, How::Squash);
+        let sha = lab.tip();
+        *lab.meanwhile.borrow_mut() = Some(Box::new(|lab: &Lab| {
+            lab.edit("limits: {cpu: 20, memory: 40Gi}", "limits: {cpu: 20, memory: 60Gi}");
+            lab.sync();
+        }));
+        let done = lab.pushed(&before).run().await;
+        assert_eq!(done.ended(), (Exit::Done, Vec::new()));
+        assert!(done.annotated.iter().any(|problem| problem.code == "superseded"));
+        assert!(lab.status(&sha, APPLY).1.starts_with("stood down"));
+        assert!(untouched(&lab).await);
     });
 }
 
