@@ -2,6 +2,7 @@
 
 mod escalation;
 mod forged;
+mod gates;
 mod lint;
 mod made;
 mod runs;
