@@ -55,6 +55,7 @@ const PRICES: &[Action] = &["pricing:GetProducts"];
 
 /// Reads that only a call which changes something makes first: a plan does not need them.
 const BY_WRITERS: &[Action] = &[
+    "events:DescribeRule",
     "iam:GetInstanceProfile",
     "iam:ListEntitiesForPolicy",
     "iam:ListInstanceProfilesForRole",

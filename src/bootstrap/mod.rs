@@ -53,6 +53,11 @@ pub const CODES: &[(&str, &str)] = &[
          `rem-ci bootstrap ENV --print` and pass --gates-exist.",
     ),
     (
+        "bootstrap-trust-length",
+        "A trust policy has 2,048 characters unless AWS raises the quota, and it names the repository a dozen times: names of more than about \
+         75 characters do not fit.",
+    ),
+    (
         "bootstrap-write",
         "`rem-ci bootstrap` writes `state` and `roles` into the environment's file. Where the place cannot be told, or the file cannot be \
          written, it says what to write by hand.",

@@ -49,6 +49,7 @@ pub async fn look(loaded: &Loaded, world: &World, repository: &Repository, wish:
     let guards = guard::GUARDS.iter().filter(|guard| guard.codes.iter().any(|(code, _)| GUARDS.contains(code)));
     let mut findings: Vec<Problem> = guards.flat_map(|guard| (guard.check)(&case)).collect();
     findings.extend(too_many(&plan));
+    findings.extend(too_long(&plan));
     let reads = Reads {
         calls: counted.calls + 1,
         rounds: counted.rounds + 1,
@@ -84,6 +85,20 @@ fn too_many(plan: &Plan) -> Vec<Problem> {
         Problem::error("bug", title, "please report this, with the environment's file").about(&step.address)
     })
     .collect()
+}
+
+/// A long name of a repository makes a long trust policy: said before IAM says it.
+fn too_long(plan: &Plan) -> Vec<Problem> {
+    let roles = plan.steps.iter().filter(|step| step.kind == "iam-role" && step.action.changes());
+    let trust = roles.filter_map(|step| Some((step, super::permissions::length(step.want.as_ref()?.get("trust")?))));
+    trust
+        .filter(|(_, length)| *length > super::trust::LIMIT)
+        .map(|(step, length)| {
+            let title = format!("the trust policy has {length} characters, and IAM takes {}", super::trust::LIMIT);
+            let help = "ask AWS to raise the quota \"Role trust policy length\" (to 4,096 at most), then run this";
+            Problem::warning("bootstrap-trust-length", title, help).about(&step.address)
+        })
+        .collect()
 }
 
 /// Applies what was looked at. Whatever failed is gone on with by running it again: every name is derived.

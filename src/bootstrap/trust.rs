@@ -1,7 +1,8 @@
 //! Trust policies of the three roles: which tokens of GitHub open them (R1 to R3, A9, A11).
 //!
 //! Every claim is compared as a whole; the merge queue's branch, which ends in a number nobody knows before, is the one
-//! exception. Keys: IAM user guide, "Available keys for AWS OIDC federation", GitHub; claims: GitHub docs, "OpenID Connect
+//! exception: its pattern stands among the plan role's subjects, of which no other holds a wildcard. A statement of its own
+//! would say all else twice, and a trust policy has 2,048 characters (IAM user guide, "IAM and AWS STS quotas"). Keys: IAM user guide, "Available keys for AWS OIDC federation", GitHub; claims: GitHub docs, "OpenID Connect
 //! reference".
 
 use serde_json::{Value as Json, json};
@@ -50,6 +51,9 @@ pub fn claims(repository: &Repository, environment: &str, job: Job) -> Vec<(&'st
     claims
 }
 
+/// Characters of a trust policy, white space not counted; AWS raises it to 4,096 on request (same page).
+pub const LIMIT: usize = 2048;
+
 /// The subjects of merge groups: the one pattern.
 #[must_use]
 pub fn queue(repository: &Repository) -> [String; 2] {
@@ -69,16 +73,15 @@ pub fn document(id: &Identity, repository: &Repository, job: Job) -> Value {
         })
     };
     let claims = claims(repository, &id.environment, job);
-    let equals = |keep: &dyn Fn(&str) -> bool| -> Json {
-        let kept = claims.iter().filter(|(claim, _)| keep(claim));
-        kept.map(|(claim, values)| (key(claim), single(values))).collect::<serde_json::Map<_, _>>().into()
-    };
-    let mut statements = vec![statement("Jobs", "Allow", json!({ "StringEquals": equals(&|_| true) }))];
+    let equals = claims.iter().filter(|(claim, _)| job != Job::Plan || *claim != "sub");
+    let equals: serde_json::Map<_, _> = equals.map(|(claim, values)| (key(claim), single(values))).collect();
+    let mut condition = json!({ "StringEquals": equals });
     if job == Job::Plan {
-        let pattern = json!({ (key("sub")): queue(repository) });
-        let condition = json!({ "StringEquals": equals(&|claim| claim != "sub"), "StringLike": pattern });
-        statements.push(statement("MergeQueue", "Allow", condition));
+        let subjects = claims.iter().filter(|(claim, _)| *claim == "sub").flat_map(|(_, values)| values.clone());
+        let subjects: Vec<_> = subjects.chain(queue(repository)).collect();
+        condition["StringLike"] = json!({ (key("sub")): subjects });
     }
+    let mut statements = vec![statement("Jobs", "Allow", condition)];
     statements.push(statement("NoBots", "Deny", json!({ "StringEquals": { (key("actor")): BOTS } })));
     policy(&json!({ "Version": "2012-10-17", "Statement": statements }))
 }

@@ -34,7 +34,7 @@ const SEEN: &[Rule] = &[
     Rule { groups: &["batch"], resources: &["cronjobs", "jobs"], verbs: READ },
     Rule { groups: &["events.k8s.io"], resources: &["events"], verbs: READ },
     Rule { groups: &["policy"], resources: &["poddisruptionbudgets"], verbs: READ },
-    Rule { groups: &["networking.k8s.io"], resources: &["ingresses"], verbs: READ },
+    Rule { groups: &["networking.k8s.io"], resources: &["ingressclasses", "ingresses"], verbs: READ },
     Rule { groups: &["storage.k8s.io"], resources: &["csinodes", "storageclasses", "volumeattachments"], verbs: READ },
     Rule { groups: &["karpenter.sh"], resources: &["*"], verbs: READ },
     Rule { groups: &["karpenter.k8s.aws"], resources: &["*"], verbs: READ },

@@ -255,7 +255,7 @@ async fn sight(world: &World, spec: &Spec, graph: &Graph<Cloud>, after_incomplet
     let offers = tally::tallied(facts::read(&world.cloud, spec, caller));
     let ((kinds, swept), (offered, asked)) = futures_util::join!(sweeps, offers);
     let unread = offered.unknown.iter().map(|(group, failure)| {
-        let title = format!("{group:?} could not be read: {failure}").to_lowercase();
+        let title = format!("{} could not be read: {failure}", format!("{group:?}").to_lowercase());
         Problem::warning("unread-facts", title, "allow the call for this role, or run again")
     });
     let unread = unread.chain(needed(graph, &kinds, &offered)).collect();

@@ -154,6 +154,12 @@ fn requests_are_written_down() {
             end(&loaded, &world).await;
         });
     }
+    // What bootstrap makes, and the runs of the roles that it makes.
+    virtual_time(async {
+        let loaded = environment("staging");
+        let region = recording(5, &loaded, &lines);
+        crate::privilege::bootstrapped(&region, &loaded).await;
+    });
     virtual_time(async {
         let (one, two) = (options("one/wide"), options("two/wide"));
         let region = recording(4, &one, &lines);

@@ -3,6 +3,7 @@
 mod doctor;
 mod escalation;
 mod forged;
+mod gates;
 mod lint;
 mod made;
 mod runs;
@@ -21,6 +22,7 @@ use rem_ci::bootstrap::{self, Repository, Wish};
 use rem_ci::cloud::{self, Cloud, Store};
 use rem_ci::config::Loaded;
 use rem_ci::engine::Stop;
+use rem_ci::engine::wait::pause;
 use rem_ci::model::access::{Access, Job};
 use rem_ci::run::World;
 use serde_json::{Value as Json, json};
@@ -42,7 +44,7 @@ fn prod() -> Loaded {
 }
 
 /// Runs bootstrap as the account's administrator; gives the environment with what the file says after it.
-async fn bootstrapped(region: &Region, loaded: &Loaded) -> Loaded {
+pub(crate) async fn bootstrapped(region: &Region, loaded: &Loaded) -> Loaded {
     let world = region.world(loaded);
     let looked = bootstrap::look(loaded, &world, &repository(), &wish()).await.expect("a look");
     assert!(!looked.refused(), "{:#?}", looked.findings);
@@ -113,8 +115,8 @@ fn acting(region: &Region, loaded: &Loaded, id: String, secret: String, session:
 /// A world of a job, with a fresh session.
 async fn job(region: &Region, loaded: &Loaded, job: Job) -> World {
     let arn = Access::of(&loaded.spec).role_arn(job);
-    #[expect(clippy::disallowed_methods, reason = "a new role is not usable at once")]
-    tokio::time::sleep(Duration::from_mins(1)).await;
+    // A new role is not usable at once.
+    pause(Duration::from_mins(1)).await;
     assumed(region, loaded, &arn, &claims(&loaded.spec.name, job)).await.expect("a session")
 }
 

@@ -1,6 +1,9 @@
 //! R9: whoever copies our tags onto somebody else's thing has it shown, never deleted.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types::Tag;
+use rem_ci::engine::wait::pause;
 use rem_ci::model::Identity;
 use rem_ci::model::access::Job;
 
@@ -17,6 +20,7 @@ fn forged_tags_are_shown_and_nothing_is_deleted() {
         let ec2 = &admin.cloud.ec2;
         let vpc = ec2.create_vpc().cidr_block("10.9.0.0/16").send().await.expect("a network").vpc.expect("it");
         let vpc = vpc.vpc_id.expect("its id");
+        pause(Duration::from_mins(1)).await;
         let made = ec2.create_subnet().vpc_id(&vpc).cidr_block("10.9.0.0/24").send().await.expect("a subnet");
         let database = made.subnet.expect("it").subnet_id.expect("its id");
         let world = job(&region, &named, Job::Apply).await;
