@@ -101,4 +101,10 @@ fi
 trap - EXIT
 unset REM_CI_ACTION_PATH
 
+# Into the folder that was asked for, within the checkout. Nobody else's words here: they would repeat the input.
+case /${REM_CI_WORKING_DIRECTORY:-.}/ in
+  //* | */../*) refuse "working-directory leaves the checkout" 64 ;;
+esac
+cd -- "./${REM_CI_WORKING_DIRECTORY:-.}" 2> /dev/null || refuse "working-directory is no folder of this checkout" 64
+
 exec "$run" action

@@ -34,7 +34,7 @@ pub const CODES: &[(&str, &str)] = &[(
 /// # Errors
 /// If the environment sends requests to somebody who is not AWS.
 pub fn strict(region: &str, provider: Option<SharedCredentialsProvider>) -> Result<SdkConfig, Problem> {
-    let endpoints = endpoints(&|name| env(name), &env_names(ENDPOINT))?;
+    let endpoints = endpoints(&env, &env_names(ENDPOINT))?;
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(region.to_owned()))

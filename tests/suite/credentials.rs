@@ -118,7 +118,9 @@ fn sessions_of_a_quarter_of_an_hour_last_for_three_hours() {
 
         let began = clock.boot();
         let refusals = AtomicUsize::new(0);
-        let sink = |event: &Event| drop(refusals.fetch_add(usize::from(denied(event)), Ordering::SeqCst));
+        let sink = |event: &Event| {
+            refusals.fetch_add(usize::from(denied(event)), Ordering::SeqCst);
+        };
         let mut longest = Duration::ZERO;
         while clock.boot().saturating_sub(began) < Duration::from_hours(3) {
             let applied = apply_with(&loaded, &world, &sink).await.expect("an apply");
@@ -143,16 +145,22 @@ fn sessions_of_a_quarter_of_an_hour_last_for_three_hours() {
 }
 
 /// What AWS refuses for want of capacity, and for how long: near the end of each kind's patience.
-const STORMS: [(&str, &str, &str, u64); 8] = [
-    ("network/vpc", "ec2", "CreateVpc", 4),
-    ("network/subnet/", "ec2", "CreateSubnet", 4),
+const STORMS: [(&str, &str, &str, u64); 7] = [
+    ("network/vpc", "ec2", "CreateVpc", 3),
+    ("network/subnet/", "ec2", "CreateSubnet", 3),
     ("cluster/cluster", "eks", "CreateCluster", 28),
-    ("cluster/addon/", "eks", "CreateAddon", 14),
-    ("node-group", "eks", "CreateNodegroup", 15),
+    ("node-group", "eks", "CreateNodegroup", 54),
     ("helm-release", "kubernetes", "*", 27),
-    ("node-class", "kubernetes", "*", 28),
-    ("node-pool", "kubernetes", "*", 37),
+    ("node-class", "kubernetes", "patch ec2nodeclasses.karpenter.k8s.aws", 20),
+    ("node-pool", "kubernetes", "patch nodepools.karpenter.sh", 37),
 ];
+
+/// prod without the add-ons that EKS gives up after twenty minutes without nodes.
+fn patient() -> Loaded {
+    let mut loaded = with_bucket("prod");
+    loaded.spec.addons.retain(|name, _| !["coredns", "metrics-server", "aws-ebs-csi-driver"].contains(&name.as_str()));
+    loaded
+}
 
 /// Throttles each of those from when it is first tried, and lets it through when its time is over.
 fn storm<'a>(region: &'a Region, began: &'a RefCell<BTreeMap<&'static str, Duration>>) -> impl Fn(&Event) + 'a {
@@ -181,9 +189,9 @@ fn storm<'a>(region: &'a Region, began: &'a RefCell<BTreeMap<&'static str, Durat
 }
 
 #[test]
-fn one_apply_of_three_hours_outlives_a_dozen_sessions() {
+fn one_apply_of_two_and_a_half_hours_outlives_a_dozen_sessions() {
     virtual_time(async {
-        let loaded = with_bucket("prod");
+        let loaded = patient();
         let (mut region, role) = lab(&loaded).await;
         let (expired, clock, given) = (watched(&mut region), region.clock, Arc::default());
         let assume = assume(clock, &role, &given);
@@ -205,7 +213,7 @@ fn one_apply_of_three_hours_outlives_a_dozen_sessions() {
         assert_eq!(failures(&applied.outcome), Vec::<String>::new());
         let took = applied.outcome.took;
         println!("one apply: {took:?}, {} sessions", given.load(Ordering::SeqCst));
-        assert!(took > Duration::from_hours(3), "{took:?}");
+        assert!(took > Duration::from_mins(150), "{took:?}");
         assert_eq!(
             (refusals.into_inner(), expired.load(Ordering::SeqCst)),
             (0, 0),
@@ -220,7 +228,7 @@ fn one_apply_of_three_hours_outlives_a_dozen_sessions() {
 #[test]
 fn its_twin_without_renewal_is_denied() {
     virtual_time(async {
-        let loaded = with_bucket("prod");
+        let loaded = patient();
         let (region, role) = lab(&loaded).await;
         let clock = region.clock;
         let assume = assume(clock, &role, &Arc::default());
@@ -242,7 +250,7 @@ fn its_twin_without_renewal_is_denied() {
         };
         let ended = apply_with(&loaded, &world, &sink).await;
         let good = ended.is_ok_and(|applied| failures(&applied.outcome).is_empty() && !applied.outcome.interrupted);
-        assert!(!good, "an apply of three hours with one session of a quarter of an hour");
+        assert!(!good, "an apply of hours with one session of a quarter of an hour");
         let elapsed = began.borrow().values().max().copied().unwrap_or_default();
         assert!(elapsed < Duration::from_hours(1), "it went on for {elapsed:?}");
     });

@@ -182,7 +182,7 @@ fn inputs_are_data() {
     let place = Place::new(Serves::File(good()));
     place.digests(&good());
     let hostile = "$(touch pwned)`touch pwned`; touch pwned #\"'\\\n::error::no";
-    for input in ["command", "environment", "confirm", "expect-plan", "working-directory"] {
+    for input in ["command", "environment", "confirm", "expect-plan"] {
         let ended = place.run(&[(input, hostile)], &[]);
         assert_eq!(ended.code, 0, "{input}: {} {}", ended.out, ended.err);
         assert!(
@@ -191,6 +191,14 @@ fn inputs_are_data() {
             ended.out,
             ended.err
         );
+    }
+    // The folder is one of the checkout's own, or none.
+    std::fs::create_dir(place.workspace().join("infra")).expect("a folder");
+    assert_eq!(place.run(&[("working-directory", "infra")], &[]).code, 0);
+    for folder in [hostile, "..", "infra/../..", "/etc", "nowhere"] {
+        let ended = place.run(&[("working-directory", folder)], &[]);
+        assert_eq!((ended.code, ended.err.as_str()), (64, ""), "{folder}: {}", ended.out);
+        assert!(!ended.out.contains("::error::no"), "{folder}: {}", ended.out);
     }
     assert!(!place.workspace().join("pwned").exists() && !place.action().join("pwned").exists());
     assert!(place.ran().contains("REM_CI_CONFIRM=$(touch pwned)`touch pwned`; touch pwned #\"'\\"), "{}", place.ran());
