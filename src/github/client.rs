@@ -95,12 +95,15 @@ pub struct Client {
     pub(super) patience: Patience,
 }
 
+/// Whom waits are told to.
+type Tell = Arc<dyn Fn(&Waiting) + Send + Sync>;
+
 pub(super) struct Inner {
     pub(super) octocrab: Octocrab,
     pub(super) server: Server,
     pub(super) repo: Repo,
     pub(super) clock: Clock,
-    pub(super) tell: Mutex<Arc<dyn Fn(&Waiting) + Send + Sync>>,
+    pub(super) tell: Mutex<Tell>,
     /// When the last write began, by the clock that counts from boot.
     pub(super) wrote: tokio::sync::Mutex<Option<Duration>>,
     kept: Mutex<HashMap<String, Answer>>,

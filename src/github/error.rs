@@ -252,7 +252,7 @@ mod tests {
             Kind::Unauthenticated,
             Kind::Forbidden { needs: "issues: write".to_owned() },
             Kind::NotFound,
-            Kind::Limited { wait: Duration::from_secs(600) },
+            Kind::Limited { wait: Duration::from_mins(10) },
             Kind::Lost,
             Kind::Rejected(422),
             Kind::Unreadable,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::client::{Call, Client, User, segment};
 use super::commits::Commit;
-use super::error::Error;
+use super::error::{Error, Kind};
 use crate::engine::wait::pause;
 
 const GET: Call = Call { does: "read the pull request", needs: "pull-requests: read" };
@@ -175,18 +175,19 @@ impl Client {
     }
 
     /// The pull requests of a commit that was just pushed: asked for again, for half a minute, until one fits. The list lags
-    /// behind a merge. What does not fit in the end comes back all the same: it may be a direct push.
+    /// behind a merge, and where it is kept the commit itself may not be known yet. What does not fit in the end comes back all the same: it may be a direct push.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn pulls_of_push(&self, sha: &str, fits: impl Fn(&Pull) -> bool) -> Result<Vec<Pull>, Error> {
         let mut waits = LAG.iter();
         loop {
-            let pulls = self.pulls_of(sha).await?;
-            if pulls.iter().any(&fits) {
-                return Ok(pulls);
+            let pulls = self.pulls_of(sha).await;
+            let unknown = matches!(&pulls, Err(error) if matches!(error.kind, Kind::NotFound | Kind::Rejected(422)));
+            if !unknown && pulls.as_ref().map_or(true, |pulls| pulls.iter().any(&fits)) {
+                return pulls;
             }
-            let Some(wait) = waits.next() else { return Ok(pulls) };
+            let Some(wait) = waits.next() else { return pulls };
             pause(Duration::from_secs(*wait)).await;
         }
     }

@@ -28,7 +28,7 @@ pub const TRY: Duration = Duration::from_secs(10);
 const TURN: Duration = Duration::from_secs(1);
 
 /// After a limit that does not say how long: "wait for at least one minute".
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// How long a caller waits for GitHub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +47,7 @@ pub struct Patience {
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { tries: 6, once: Duration::from_secs(150), all: Duration::from_secs(300), answer: TRY, settles: true }
+        Self { tries: 6, once: Duration::from_secs(150), all: Duration::from_mins(5), answer: TRY, settles: true }
     }
 }
 

@@ -20,7 +20,7 @@ const SETTLE: Duration = Duration::from_millis(1200);
 const ROUNDS: u32 = 24;
 
 /// A twin that nobody has touched for so long has lost its maker.
-const ORPHAN: Duration = Duration::from_secs(120);
+const ORPHAN: Duration = Duration::from_mins(2);
 
 /// Which of two writers is newer. Runs of a repository are numbered in the order of their beginning; a re-run keeps the number,
 /// so it never wins over a run that began after the original.

@@ -30,7 +30,8 @@ const STATUSES: &str = "GET /repos/{owner}/{repo}/commits/{ref}/statuses";
 
 /// Noon of the tests' day, now.
 fn noon() -> Clock {
-    Clock::starting(UNIX_EPOCH + Duration::from_secs(1_795_521_600))
+    let noon = jiff::civil::date(2026, 11, 24).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC).expect("noon");
+    Clock::starting(UNIX_EPOCH + Duration::from_millis(noon.timestamp().as_millisecond().unsigned_abs()))
 }
 
 /// A GitHub with one pull request, and a client of a workflow.
@@ -80,7 +81,7 @@ fn place<T>(test: impl AsyncFnOnce(&Place) -> T) -> T {
 async fn seconds<T>(clock: Clock, future: impl Future<Output = T>) -> (f64, T) {
     let began = clock.boot();
     let done = future.await;
-    ((clock.boot() - began).as_secs_f64(), done)
+    (clock.boot().saturating_sub(began).as_secs_f64(), done)
 }
 
 /// A body with a marker.

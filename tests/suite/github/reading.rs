@@ -87,6 +87,8 @@ fn a_pushed_commit_finds_its_pull_request_however_it_was_merged() {
             let before = place.double.with(|state| state.git.branches["main"].clone());
             let tip = place.double.with(|state| {
                 state.lag = 6;
+                // And at first the commit itself is not known where it is asked for.
+                state.faults.push(Fault::new(OF_COMMIT, 1, Does::Fails(422)));
                 state.merge(number, how)
             });
             let fits = |pull: &rem_ci::github::Pull| pull.merge_commit_sha.as_deref() == Some(&tip) && pull.merged();
@@ -111,6 +113,20 @@ fn a_direct_push_has_no_pull_request_after_half_a_minute() {
         assert_eq!(pulls.expect("an answer"), []);
         assert!((30.0..32.0).contains(&took), "{took} s");
         assert_eq!(place.count(OF_COMMIT), 6);
+        let error = place.client.pulls_of_push(&"f".repeat(40), |_| true).await.expect_err("no such commit");
+        assert!(error.to_string().contains("No commit found"), "{error}");
+        assert_eq!(place.count(OF_COMMIT), 12);
+    });
+}
+
+/// Another error is not a matter of waiting.
+#[test]
+fn what_cannot_be_asked_is_told_at_once() {
+    place(async |place| {
+        place.double.with(|state| state.tokens.clear());
+        let (took, error) = seconds(place.clock, place.client.pulls_of_push("main", |_| true)).await;
+        assert_eq!((error.expect_err("no token").exit(), place.count(OF_COMMIT)), (rem_ci::problem::Exit::Denied, 1));
+        assert!(took < 1.0, "{took} s");
     });
 }
 

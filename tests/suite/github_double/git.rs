@@ -176,6 +176,7 @@ impl State {
     }
 
     /// Its head is in a fork.
+    #[expect(clippy::wrong_self_convention, reason = "it is the pull request that is from there")]
     pub(crate) fn from_fork(&mut self, number: u64, id: u64, full_name: &str) {
         self.pulls.get_mut(&number).expect("a pull request").home = Home::Fork(id, full_name.to_owned());
     }

@@ -15,6 +15,7 @@ use super::state::{Actor, State};
 pub(crate) const PATH: &str = "/_oidc/token";
 
 /// A job that may ask for tokens.
+#[expect(clippy::struct_field_names, reason = "the claims are called so")]
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     /// `pull_request`, `push`, `merge_group`, `workflow_dispatch`, `schedule`.
