@@ -70,6 +70,8 @@ pub struct Cloud {
     pub doors: Doors,
     /// DescribeSubnets, by environment: subnets, and route tables for what is attached.
     pub subnets: Flights<Read<Vec<aws_sdk_ec2::types::Subnet>>>,
+    /// DescribeSecurityGroups, by environment: ours, and the cluster's own.
+    pub security_groups: Flights<Read<Vec<aws_sdk_ec2::types::SecurityGroup>>>,
     /// DescribeNatGateways, by environment: NAT gateways, and addresses for what uses them.
     pub nat_gateways: Flights<Read<Vec<aws_sdk_ec2::types::NatGateway>>>,
 }
@@ -118,6 +120,7 @@ impl Cloud {
             dial: Dial::Nowhere,
             doors: Doors::default(),
             subnets: Flights::default(),
+            security_groups: Flights::default(),
             nat_gateways: Flights::default(),
         }
     }

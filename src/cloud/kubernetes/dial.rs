@@ -31,7 +31,10 @@ pub enum Dial {
 
 /// The ways in that are open, by the cluster's name: each with the endpoint it leads to.
 #[derive(Clone, Default)]
-pub struct Doors(Arc<Mutex<BTreeMap<String, (String, Access, kube::Client)>>>);
+pub struct Doors(Arc<Mutex<BTreeMap<String, Door>>>);
+
+/// The endpoint, how it is reached, and the client that has reached it.
+type Door = (String, Access, kube::Client);
 
 impl fmt::Debug for Doors {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,11 +43,11 @@ impl fmt::Debug for Doors {
 }
 
 impl Doors {
-    fn get(&self, cluster: &str) -> Option<(String, Access, kube::Client)> {
+    fn get(&self, cluster: &str) -> Option<Door> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(cluster).cloned()
     }
 
-    fn put(&self, cluster: &str, door: (String, Access, kube::Client)) {
+    fn put(&self, cluster: &str, door: Door) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(cluster.to_owned(), door);
     }
 

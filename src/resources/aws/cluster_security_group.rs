@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types;
 
-use super::ec2_common::{fields, filter, gone_is_done, id_of, is_of, live, ours, retag, stand_for, text};
+use super::ec2_common::{fields, filter, gone_is_done, id_of, is_of, live, retag, stand_for, text};
+use super::security_group;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Patience, Read, Resource, Scope,
@@ -59,9 +60,17 @@ impl Resource for ClusterSecurityGroup {
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
         let wanted = scope.wanted.first().and_then(|(address, want)| Some((address, want.get("cluster")?.as_text()?)));
-        let by = wanted.map_or_else(|| ours(scope), |(_, cluster)| filter(format!("tag:{TAG_CLUSTER}"), [cluster]));
-        let call = world.ec2.describe_security_groups().filters(by).into_paginator().items().send();
-        let found: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed(DESCRIBE))?;
+        let mut found = security_group::all_of(world, scope).await?;
+        if let Some((_, cluster)) = wanted {
+            let of_cluster = |tag: &types::Tag| tag.key() == Some(TAG_CLUSTER) && tag.value() == Some(cluster);
+            found.retain(|group| group.tags().iter().any(of_cluster));
+            // Before we have tagged it, or after somebody took our tag off.
+            if found.is_empty() {
+                let by = filter(format!("tag:{TAG_CLUSTER}"), [cluster]);
+                let call = world.ec2.describe_security_groups().filters(by).into_paginator().items().send();
+                found = call.collect::<Result<_, _>>().await.map_err(failed(DESCRIBE))?;
+            }
+        }
         let each = found.iter().filter_map(|group| as_live(group).transpose()).collect::<Read<Vec<_>>>()?;
         let each = each.into_iter().filter(|live| is_of(Self::KIND.name, &live.tags)).map(|mut live| {
             if let Some((address, _)) = wanted {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ec2::types::{self, IpPermission, IpRange, Ipv6Range, PrefixListId, ResourceType, UserIdGroupPair};
+use futures_util::future::FutureExt as _;
 use ipnet::IpNet;
 
 use super::ec2_common::{changed, fields, gone_is_done, half_made, id_of, is_of, live, ours, retag, tagged, text};
@@ -141,8 +142,7 @@ impl Resource for SecurityGroup {
     }
 
     async fn sweep(world: &Cloud, scope: &Scope) -> Read<Vec<Live>> {
-        let call = world.ec2.describe_security_groups().filters(ours(scope)).into_paginator().items().send();
-        let found: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed(DESCRIBE))?;
+        let found = all_of(world, scope).await?;
         let each = found.iter().map(as_live).collect::<Read<Vec<_>>>()?;
         Ok(each.into_iter().filter(|live| is_of(Self::KIND.name, &live.tags)).collect())
     }
@@ -315,6 +315,15 @@ fn rules(permissions: &[IpPermission], own: &str) -> Option<Value> {
         permission.user_id_group_pairs().iter().for_each(|peer| add(peer.group_id(), peer.description()));
     }
     (!all.is_empty()).then(|| Value::set(all))
+}
+
+/// All that carry the environment's tag. The cluster's own group is looked for among them at the same moment.
+pub(super) async fn all_of(world: &Cloud, scope: &Scope) -> Read<Vec<types::SecurityGroup>> {
+    let start = || {
+        let call = world.ec2.describe_security_groups().filters(ours(scope)).into_paginator().items().send();
+        async { call.collect::<Result<_, _>>().await.map_err(failed(DESCRIBE)) }.boxed()
+    };
+    world.security_groups.join(&scope.environment, start).await
 }
 
 fn as_live(group: &types::SecurityGroup) -> Read<Live> {

@@ -2,9 +2,10 @@
 //! and ended them. Budgets are respected: what they hold back is named, and the run stops, unless it was told after what time
 //! to go past them.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+
+use tokio::sync::Mutex;
 
 use super::Ground;
 use super::decide::{Blocked, blocked, empty_instances, leaving_nodes, must_leave, signature, stuck};
@@ -51,12 +52,12 @@ pub(super) async fn end(work: &Work<'_>, ground: &Ground<'_>, hold: &Hold, insid
     if inside.pools.is_empty() && inside.claims.is_empty() {
         return Ok(());
     }
-    let memory = RefCell::new(Memory::default());
+    let memory = Mutex::new(Memory::default());
     let pace = Pace { at_most: PACE.at_most + ground.force_after.unwrap_or_default(), ..PACE };
     work.stage(&address(), pace, async |since| {
         let inside = hold.read(Part::Nodes).await?;
         ask(work, hold, &inside).await?;
-        let mut memory = memory.borrow_mut();
+        let mut memory = memory.lock().await;
         memory.most = memory.most.max(inside.claims.len());
         if inside.pools.is_empty() && inside.claims.is_empty() {
             return Ok(Look::Over);

@@ -141,7 +141,7 @@ fn table(text: &str, heading: &str) -> BTreeMap<String, String> {
 
 #[test]
 fn every_input_and_output_is_documented_in_its_own_words() {
-    let (action, text) = (yaml(), read("docs/action.md"));
+    let (action, text) = (yaml(), read("README.md"));
     for (kind, heading) in [("inputs", "### Inputs"), ("outputs", "### Outputs")] {
         let rows = table(&text, heading);
         let known = action[kind].as_mapping().expect(kind);

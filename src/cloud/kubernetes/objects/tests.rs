@@ -43,7 +43,7 @@ async fn a_list_has_every_page() {
     let (client, log) = scripted(vec![(200, page("a", "more/1")), (200, page("b", ""))]);
     let found = list(&client, &POOLS, None, "rem-ci.dev/environment=prod").await.expect("a list");
     assert_eq!(found.len(), 2);
-    let log = log.lock().expect("a log");
+    let log = log.lock().expect("a log").clone();
     assert!(
         log[0].ends_with("/apis/karpenter.sh/v1/nodepools?limit=500&labelSelector=rem%2Dci%2Edev%2Fenvironment%3Dprod"),
         "{log:?}"

@@ -273,7 +273,7 @@ pub(super) fn updated(here: &mut Here<'_>, name: &str) {
     {
         cluster.body["platformVersion"] = json!(version.platform());
         if let Some(inside) = here.region.kube.clusters.get_mut(name) {
-            inside.version = version.name().to_owned();
+            inside.version = version.name();
         }
     }
     let vpc = &body["resourcesVpcConfig"];

@@ -44,12 +44,11 @@ fn each_rule_of_a_class_has_its_cause() {
         ("/spec/kubelet", json!({"evictionSoft": {"memory.available": "5%"}}), "matching evictionSoftGracePeriod"),
     ] {
         let mut object = class();
-        match object.pointer_mut(pointer) {
-            Some(place) => *place = value,
-            None => {
-                let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
-                object.pointer_mut(parent).expect("a parent")[key] = value;
-            }
+        if let Some(place) = object.pointer_mut(pointer) {
+            *place = value;
+        } else {
+            let (parent, key) = pointer.rsplit_once('/').expect("a pointer");
+            object.pointer_mut(parent).expect("a parent")[key] = value;
         }
         let told = said(CLASS, &object, None);
         assert!(told.iter().any(|one| one.contains(word)), "{pointer}: {told:?}");

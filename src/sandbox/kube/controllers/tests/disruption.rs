@@ -216,7 +216,7 @@ fn forty_nodes_come_and_go() {
         many
     });
     lab.store().change("nodepools.karpenter.sh", &Key::global("general"), |pool| {
-        pool["spec"]["limits"] = json!({"cpu": "1000"})
+        pool["spec"]["limits"] = json!({"cpu": "1000"});
     });
     lab.pass(200);
     assert_eq!(lab.list(CLAIMS).len(), 40);

@@ -44,7 +44,7 @@ impl Lab {
     }
 
     pub(super) fn settle(&mut self) {
-        self.with(|here| settle(here));
+        self.with(settle);
     }
 
     pub(super) fn region(&mut self) -> &mut RegionState {
