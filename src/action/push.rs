@@ -210,6 +210,7 @@ async fn apply_case(
     let steps = seen.looked.plan.steps.iter().filter(|step| step.action.changes()).count();
     let changes = steps > 0 || seen.looked.plan.steps.iter().any(|step| step.action == Action::Settle);
     teller.seen = Some(seen);
+    teller.approved.clone_from(&approval.plan);
     teller.stage(Stage::Applying(Progress { steps, ..Progress::default() })).await?;
     desk.status(desk.sha(), status::apply_context(&spec.name), State::Pending, "applying").await?;
     begun.set(true);
