@@ -4,7 +4,7 @@ use super::desk::Desk;
 use super::pull_request::shown;
 use super::role::Role;
 use super::standing::{self, Standing, superseded};
-use super::{outputs, push};
+use super::{outputs, tell};
 use crate::config::Loaded;
 use crate::engine::Event;
 use crate::problem::{Exit, Problem};
@@ -82,7 +82,7 @@ pub(super) async fn destroy(desk: &Desk<'_>) -> Result<Exit, Halt> {
     }
     let approval =
         Approval { digest, plan: None, acknowledged: Vec::new(), no_lock: world.store.is_none(), only: None };
-    let sink = |event: &Event| desk.paper.log(&push::line(event));
+    let sink = |event: &Event| desk.paper.log(&tell::line(event));
     let destroyed = Box::pin(run::destroy(&loaded, &world, &approval, Wishes::default(), &sink, &desk.stop)).await?;
     let mut problems = run::unfinished(&destroyed.applied.outcome, name, "destroy");
     problems.extend(destroyed.problems.iter().cloned());

@@ -29,7 +29,7 @@ pub async fn run(desk: &Desk<'_>) -> Result<Exit, Halt> {
         let stage = Stage::Refused { verb: "run", problems: halt.problems.clone(), beyond: Vec::new() };
         let mut summary = Comment::default();
         summary.put(&desk.origin(desk.sha(), &desk.happened.default_branch, ""), &Environment::new(name, stage));
-        desk.paper.summary(&summary.render(SUMMARY_LIMIT));
+        desk.paper.summary(&summary.summary(SUMMARY_LIMIT));
         halt.problems.iter().for_each(|problem| desk.note(problem));
     }
     ended

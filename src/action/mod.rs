@@ -11,9 +11,10 @@
 //! | `role.rs` | which role a job may take |
 //! | `approval.rs`, `status.rs` | the write-once document that approves a plan, and the status beside it |
 //! | `eligible.rs`, `union.rs` | which merged pull requests count, and what they allow together |
-//! | `desk.rs`, `look.rs` | whom a run may ask, how it tells; one environment looked at |
+//! | `entry.rs`, `desk.rs`, `look.rs` | from an event to its end; whom a run may ask; one environment looked at |
 //! | `standing.rs`, `approvals.rs` | whether a run still has a say; what was approved |
 //! | `pull_request.rs`, `merge_group.rs`, `push.rs`, `destroy.rs`, `drift.rs` | one event each |
+//! | `tell.rs` | where an apply tells how it goes |
 //! | `outputs.rs` | what the next step gets |
 //! | `codes.rs` | every code with its explanation |
 
@@ -37,6 +38,7 @@ pub mod role;
 pub mod settle;
 mod standing;
 pub mod status;
+mod tell;
 pub mod touched;
 pub mod union;
 

@@ -14,6 +14,7 @@ use super::pull_request::shown;
 use super::role::Role;
 use super::settle::{Settled, settle};
 use super::standing::{self, Standing, short, superseded};
+use super::tell::{Teller, line, stale, told};
 use super::union::union;
 use super::{outputs, status, touched};
 use crate::config::Loaded;
@@ -23,10 +24,8 @@ use crate::github::{Pull, State};
 use crate::problem::{Exit, Problem};
 use crate::run::{self, Approval, Halt, World, apply_report, verify_report};
 use crate::verify;
-use crate::view::Untrusted;
-use crate::view::comment::{Ended, Environment, Origin, Progress, Stage};
+use crate::view::comment::{Progress, Stage};
 use crate::view::markdown::{self, SUMMARY_LIMIT};
-use crate::view::redact;
 use crate::view::report::{ApplyReport, VerifyReport};
 
 /// The environments that are meant: those named, else those the push touches.
@@ -122,7 +121,7 @@ pub(super) async fn gate(desk: &Desk<'_>, name: &str) -> Result<Exit, Halt> {
         // Those who merged it read their pull request.
         let range = approvals::range(desk, &case.settled.loaded, None, &case.before)?;
         let pulls = approvals::pulls(desk, &case.rules(desk, &range), &range).await?;
-        let teller = Teller { desk, name, before: case.before.clone(), pulls, seen: Some(seen) };
+        let teller = Teller { desk, name, before: case.before.clone(), pulls, seen: Some(seen), approved: None };
         teller.refused(&stops).await?;
         return Err(Halt { exit: Exit::Refused, problems: stops });
     }
@@ -144,7 +143,7 @@ pub(super) async fn apply(desk: &Desk<'_>, name: &str) -> Result<Exit, Halt> {
     };
     let context = status::apply_context(name);
     desk.status(desk.sha(), context.clone(), State::Pending, "looking at what was approved").await?;
-    let mut teller = Teller { desk, name, before: case.before.clone(), pulls: Vec::new(), seen: None };
+    let mut teller = Teller { desk, name, before: case.before.clone(), pulls: Vec::new(), seen: None, approved: None };
     let begun = Cell::new(false);
     // Until it begins nothing is changed, and whoever is told to stop can; from then on the apply sees to its own end.
     let early = async {
@@ -211,6 +210,7 @@ async fn apply_case(
     let steps = seen.looked.plan.steps.iter().filter(|step| step.action.changes()).count();
     let changes = steps > 0 || seen.looked.plan.steps.iter().any(|step| step.action == Action::Settle);
     teller.seen = Some(seen);
+    teller.approved.clone_from(&approval.plan);
     teller.stage(Stage::Applying(Progress { steps, ..Progress::default() })).await?;
     desk.status(desk.sha(), status::apply_context(&spec.name), State::Pending, "applying").await?;
     begun.set(true);
@@ -337,95 +337,4 @@ async fn run_it(
     }
     let problems = run::unfinished(&applied.outcome, &loaded.spec.name, "apply");
     Ok((apply_report("apply", &applied, problems), checks, exit))
-}
-
-/// A line of the log for something that happened.
-pub(super) fn line(event: &Event) -> String {
-    use crate::engine::Happening as What;
-    let at = event.at.as_secs();
-    let (minutes, seconds) = (at / 60, at % 60);
-    let what = match &event.what {
-        What::Started { action, .. } => (*action).to_owned(),
-        What::Waiting { .. } => return String::new(),
-        What::Retrying { .. } => "tries again".to_owned(),
-        What::Done { .. } => "done".to_owned(),
-        What::Failed { .. } => "failed".to_owned(),
-    };
-    format!("  {minutes:>3}:{seconds:02}  {} {what}\n", event.address)
-}
-
-/// For the status.
-fn told(report: &ApplyReport, checks: Option<&VerifyReport>) -> String {
-    use crate::view::report::Outcome;
-    let took = report.elapsed_ms / 1000;
-    let ending = match report.outcome {
-        Outcome::Done => format!("applied in {}:{:02}", took / 60, took % 60),
-        Outcome::Incomplete => "incomplete: run the job again, it goes on".to_owned(),
-        Outcome::Refused => "refused".to_owned(),
-        Outcome::Interrupted => "interrupted: run the job again, it goes on".to_owned(),
-    };
-    match checks {
-        Some(checks) if checks.passed() => format!("{ending}, verified ({} checks)", checks.checks.len()),
-        Some(_) => format!("{ending}, not verified"),
-        None => ending,
-    }
-}
-
-/// Plans of other open pull requests on the environment were made before this apply: they are to be made again.
-async fn stale(desk: &Desk<'_>, name: &str, merged: &[Pull]) -> Result<(), Halt> {
-    let context = status::plan_context(name);
-    let open = desk.hub().open_pulls(&desk.happened.default_branch).await.map_err(halted)?;
-    for pull in open.iter().filter(|pull| merged.iter().all(|merged| merged.number != pull.number)) {
-        let there = desk.hub().status(&pull.head.sha, &context).await.map_err(halted)?;
-        if there.is_some_and(|status| status.state == State::Success && status.description != status::OFFLINE) {
-            let text = format!("stale: {name} was applied since, re-run the plan");
-            desk.status(&pull.head.sha, context.clone(), State::Failure, &text).await?;
-            let origin = desk.origin(&pull.head.sha, &pull.base.branch, &pull.base.sha);
-            let branch = &desk.happened.default_branch;
-            let what = format!("{branch} at {} was applied since; re-run this plan", short(desk.sha()));
-            let stage = Stage::Stale(Untrusted::new(what));
-            desk.tell(pull.number, &origin, vec![Environment::new(name, stage)], None).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Tells the pull requests that are applied, and the summary.
-struct Teller<'a, 'd> {
-    desk: &'a Desk<'d>,
-    name: &'a str,
-    before: String,
-    pulls: Vec<Pull>,
-    seen: Option<Seen>,
-}
-
-impl Teller<'_, '_> {
-    fn origin(&self, pull: &Pull) -> Origin {
-        self.desk.origin(&pull.head.sha, &pull.base.branch, &self.before)
-    }
-
-    async fn stage(&self, stage: Stage) -> Result<(), Halt> {
-        for pull in &self.pulls {
-            let environment = match &self.seen {
-                Some(seen) => seen.environment(stage.clone()),
-                None => Environment::new(self.name, stage.clone()),
-            };
-            self.desk.tell(pull.number, &self.origin(pull), vec![environment], None).await?;
-        }
-        Ok(())
-    }
-
-    async fn ended(&self, report: &ApplyReport, checks: Option<&VerifyReport>) -> Result<(), Halt> {
-        let (public, checked) = if self.desk.happened.public {
-            (redact::apply(report), checks.map(redact::verify))
-        } else {
-            (report.clone(), checks.cloned())
-        };
-        self.desk.paper.summary(&markdown::applied(&public, checked.as_ref(), SUMMARY_LIMIT));
-        self.stage(Stage::Ended(Box::new(Ended { report: report.clone(), verify: checks.cloned() }))).await
-    }
-
-    async fn refused(&self, problems: &[Problem]) -> Result<(), Halt> {
-        self.stage(Stage::Refused { verb: "apply", problems: problems.to_vec(), beyond: Vec::new() }).await
-    }
 }

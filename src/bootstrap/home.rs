@@ -24,6 +24,8 @@ pub(super) enum Home {
     PublicParameters,
     /// Made in the environment's region.
     Network,
+    /// Private names of interface endpoints: Route 53 is in no region.
+    Zones,
     /// Tags given in the call that makes the thing (R8).
     TagsAtCreation,
     /// What carries the environment's tag.
@@ -89,7 +91,8 @@ pub(super) fn homes(action: &str) -> &'static [Home] {
         _ if reads(name) => &[Home::Reads],
         ("ec2", "CreateTags") => &[Home::TagsAtCreation, Home::Ours, Home::ClusterGroup, Home::LentSubnets],
         ("ec2", "DeleteTags") => &[Home::Ours, Home::LentSubnets],
-        ("ec2", "RunInstances" | "AllocateAddress") | ("route53", _) => &[Home::Network],
+        ("ec2", "RunInstances" | "AllocateAddress") => &[Home::Network],
+        ("route53", _) => &[Home::Zones],
         ("ec2", "CreateRoute" | "CreateLaunchTemplateVersion") => &[Home::Ours],
         ("ec2", create) if create.starts_with("Create") => &[Home::Network],
         ("ec2", "TerminateInstances" | "DeleteNetworkInterface" | "DeleteVolume") => &[Home::Ours, Home::Left],
@@ -196,6 +199,10 @@ impl Ground<'_> {
                 one(vec![format!("arn:{}:ssm:{}::parameter/aws/service/*", id.partition, id.region)], Json::Null)
             }
             Home::Network => one(everything(), json!({ "StringEquals": { "aws:RequestedRegion": id.region } })),
+            Home::Zones => {
+                let zones = format!("arn:{}:route53:::hostedzone/*", id.partition);
+                one(vec![zones, self.arn("ec2", "vpc/*")], Json::Null)
+            }
             Home::TagsAtCreation => {
                 one(vec![self.arn("ec2", "*/*")], json!({ "StringEquals": { "ec2:CreateAction": TAGGING } }))
             }

@@ -136,7 +136,7 @@ async fn one(
     let world = common.harmless(loaded).await?;
     let looked = bootstrap::look(loaded, &world, repository, wish).await?;
     let report = plan_report(&looked, world.mode);
-    let shown = human::plan_before(&report, say.style(Stream::Stderr));
+    let shown = human::plan_without_money(&report, say.style(Stream::Stderr));
     if say.format == Format::Human {
         say.result(&shown);
     } else {

@@ -87,6 +87,27 @@ pub fn plan_before(report: &PlanReport, style: Style) -> String {
     out
 }
 
+/// A plan of things that cost nothing to speak of: without the money.
+#[must_use]
+pub fn plan_without_money(report: &PlanReport, style: Style) -> String {
+    let counts = report.counts();
+    let findings = words::findings(report);
+    let mut out = header(report, style);
+    if counts.changes() + counts.unknown == 0 {
+        let _ = writeln!(out, "  {}  {} unchanged", painted(style, paint::GREEN, "no changes."), counts.keep);
+    } else {
+        out.push('\n');
+        let verdict = format!("{}.", words::counts(&counts));
+        let _ = writeln!(out, "  {}", painted(style, paint::BOLD, &verdict));
+    }
+    danger(&mut out, report, &findings, style);
+    if counts.changes() + counts.unknown > 0 {
+        detail(&mut out, report, style);
+    }
+    notes(&mut out, report, &findings, style);
+    out
+}
+
 fn header(report: &PlanReport, style: Style) -> String {
     let names = [&report.environment, &report.owner, &report.account, &report.region];
     let left = names.map(|name| bounded(name.raw(), 40)).join(" · ");

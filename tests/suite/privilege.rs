@@ -3,6 +3,7 @@
 mod doctor;
 mod escalation;
 mod forged;
+mod gates;
 mod lint;
 mod made;
 mod runs;

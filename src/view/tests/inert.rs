@@ -277,3 +277,27 @@ fn the_check_sees_what_it_looks_for() {
     }
     check("plain **bold** `@all` <sub>•</sub>\n\n```diff\n@all #1\n```", "twin");
 }
+
+/// What a doctor has seen is AWS's and GitHub's text too.
+#[test]
+fn a_doctors_table_stays_asleep() {
+    use crate::doctor::{Finding, State};
+    for evil in CORPUS {
+        let finding = |state| Finding {
+            code: "doctor-trust",
+            title: evil.to_owned(),
+            state,
+            evidence: evil.to_owned(),
+            help: evil.to_owned(),
+        };
+        let found = [State::Fine, State::Look, State::Wrong, State::Unknown].map(finding).to_vec();
+        let reports = [(evil.to_owned(), found)];
+        check(&crate::view::doctor::markdown(&reports), "doctor");
+        let human = crate::view::doctor::human(&reports, crate::view::Style::default());
+        assert!(human.chars().all(|c| c == '\n' || !crate::view::text::hidden(c)), "{human}");
+        let json: serde_json::Value = serde_json::from_str(&crate::view::doctor::json(&reports)).unwrap();
+        assert_eq!(json["format"], "rem-ci/doctor/v1");
+        assert_eq!(json["environments"][0]["passed"], false);
+        assert_eq!(json["environments"][0]["checks"][2]["evidence"], evil);
+    }
+}

@@ -187,3 +187,45 @@ fn every_rule_is_held_by_a_test_that_exists() {
     }
     assert!(rules >= 10 && tests >= 25, "{rules} rules, {tests} tests");
 }
+
+/// Linters check callers of what they can see; they do not see an action of another repository.
+#[test]
+fn callers_hand_on_inputs_that_exist_and_read_outputs_that_exist() {
+    let action = yaml();
+    let inputs_of = |called: &str| {
+        let file = called.split_once("/workflows/").expect("a workflow").1.split('@').next().expect("a file");
+        let called: serde_yaml::Value = serde_yaml::from_str(&read(format!(".github/workflows/{file}"))).expect("YAML");
+        called["on"]["workflow_call"]["inputs"].clone()
+    };
+    let (mut calls, mut outputs) = (0, 0);
+    for path in files(".github/workflows").into_iter().filter(|path| path.to_string_lossy().contains("rem-ci")) {
+        let text = std::fs::read_to_string(&path).expect("a workflow");
+        for part in text.split("steps.").skip(1) {
+            let Some((_, name)) = part.split_once(".outputs.") else { continue };
+            let name: String =
+                name.chars().take_while(|letter| letter.is_ascii_lowercase() || *letter == '-').collect();
+            assert!(action["outputs"][name.as_str()].is_mapping(), "{}: {name}", path.display());
+            outputs += 1;
+        }
+        let workflow: serde_yaml::Value = serde_yaml::from_str(&text).expect("YAML");
+        for job in workflow["jobs"].as_mapping().expect("jobs").values() {
+            let steps = job["steps"].as_sequence().into_iter().flatten().chain([job]);
+            for step in steps {
+                let known = match step["uses"].as_str() {
+                    Some(called) if called.contains("/workflows/") => inputs_of(called),
+                    Some(called) if called.starts_with("rem-ci/") => action["inputs"].clone(),
+                    _ => continue,
+                };
+                calls += 1;
+                for name in step["with"].as_mapping().into_iter().flat_map(serde_yaml::Mapping::keys) {
+                    assert!(known[name].is_mapping(), "{}: {name:?}", path.display());
+                }
+                for (name, about) in known.as_mapping().expect("inputs") {
+                    let missing = about["required"].as_bool() == Some(true) && step["with"][name].is_null();
+                    assert!(!missing, "{}: {name:?} is missing", path.display());
+                }
+            }
+        }
+    }
+    assert!(calls >= 11 && outputs >= 5, "{calls} calls, {outputs} outputs");
+}
