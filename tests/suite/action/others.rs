@@ -189,8 +189,11 @@ fn stopped_before_it_applies() {
         lab.plan(pull).await;
         lab.double.with(|github| github.lag = 3600);
         let before = lab.merge(pull, How::Squash);
+        let began = lab.region.clock.boot();
         let done = lab.pushed(&before).stopped_after(std::time::Duration::from_secs(9)).run().await;
-        assert_eq!(done.ended(), (Exit::Interrupted, vec!["stopped"]));
+        let took = lab.region.clock.boot() - began;
+        let calls = lab.double.with(|github| github.calls.clone());
+        assert_eq!(done.ended(), (Exit::Interrupted, vec!["stopped"]), "{took:?} {calls:#?} {:#?}", done.annotated);
         assert_eq!(lab.status(&lab.tip(), APPLY).0, "failure");
         assert_eq!(moved(&look(&lab.loaded(), &lab.world()).await.expect("a look").plan).len(), 1);
         lab.double.with(|github| github.lag = 0);
