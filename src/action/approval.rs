@@ -168,8 +168,8 @@ impl Approval {
         let there = Self::read(store, &name).await?;
         // Who planned it, when, and on which commit of the base may differ: the plan is the same.
         let same = there.is_some_and(|there| {
-            let Self { run, planned_at, base_sha, .. } = self.clone();
-            Self { run, planned_at, base_sha, ..there } == *self
+            let Self { base_sha, run, planned_at, .. } = self.clone();
+            Self { base_sha, run, planned_at, ..there } == *self
         });
         Ok(if same { Written::Same } else { Written::Other })
     }

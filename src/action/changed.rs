@@ -7,6 +7,7 @@ use crate::github::event::{Event, Happened};
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
 
+#[expect(clippy::boxed_local, reason = "errors come boxed")]
 fn invalid(problem: Box<Problem>) -> Halt {
     Halt::new(Exit::Invalid, *problem)
 }

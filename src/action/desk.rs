@@ -65,6 +65,7 @@ pub(super) fn halted(error: Error) -> Halt {
 }
 
 /// A problem of the checkout's as the end of a run.
+#[expect(clippy::boxed_local, reason = "errors come boxed")]
 pub(super) fn invalid(problem: Box<Problem>) -> Halt {
     Halt::new(Exit::Invalid, *problem)
 }

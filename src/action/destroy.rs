@@ -86,7 +86,9 @@ pub(super) async fn destroy(desk: &Desk<'_>) -> Result<Exit, Halt> {
     let destroyed = Box::pin(run::destroy(&loaded, &world, &approval, Wishes::default(), &sink, &desk.stop)).await?;
     let mut problems = run::unfinished(&destroyed.applied.outcome, name, "destroy");
     problems.extend(destroyed.problems.iter().cloned());
-    problems.iter().for_each(|problem| desk.note(problem));
+    for problem in &problems {
+        desk.note(problem);
+    }
     let report = destroyed.report(problems);
     let report = if desk.happened.public { redact::apply(&report) } else { report };
     desk.paper.summary(&markdown::applied(&report, None, SUMMARY_LIMIT));

@@ -24,7 +24,7 @@ use crate::view::out;
 /// Reads what happened, and does it.
 pub(super) async fn run(common: &Common) -> Result<Exit, Halt> {
     // Before anything secret is looked at.
-    super::harden().map_err(|problem| Halt::new(Exit::Failed, problem))?;
+    super::harden().map_err(|problem| Halt::new(Exit::Failed, *problem))?;
     let variable = |name: &str| env(name);
     let happened = happened(&variable)?;
     let inputs = Inputs::of(&variable)?;
@@ -98,21 +98,20 @@ struct Door {
 
 impl Door {
     async fn opened(&self, spec: &Spec, role: Role, pull: Option<u64>) -> Result<World, Halt> {
-        let source = match &self.source {
-            Source::Sandbox(path) => Source::Sandbox(path.clone()),
+        let source = if let Source::Sandbox(path) = &self.source {
+            Source::Sandbox(path.clone())
+        } else {
             // Nothing else is ever a source of credentials here.
-            _ => {
-                let denied = |refusal: crate::github::oidc::Refusal| Halt::new(Exit::Denied, refusal.problem());
-                let arn = role::of(spec, role).map_err(|problem| Halt::new(Exit::Refused, *problem))?;
-                let mask: crate::github::oidc::Mask = std::sync::Arc::new(|secret: &str| out::mask(secret));
-                Source::Role(Assume {
-                    runner: Runner::of(&|name| env(name), Clock::Wall, mask).map_err(denied)?,
-                    role: arn.to_owned(),
-                    purpose: role,
-                    session: session_name(role, &self.run, &self.attempt, pull),
-                    length: SESSION,
-                })
-            }
+            let denied = |refusal: crate::github::oidc::Refusal| Halt::new(Exit::Denied, refusal.problem());
+            let arn = role::of(spec, role).map_err(|problem| Halt::new(Exit::Refused, *problem))?;
+            let mask: crate::github::oidc::Mask = std::sync::Arc::new(|secret: &str| out::mask(secret));
+            Source::Role(Box::new(Assume {
+                runner: Runner::of(&|name| env(name), Clock::Wall, mask).map_err(denied)?,
+                role: arn.to_owned(),
+                purpose: role,
+                session: session_name(role, &self.run, &self.attempt, pull),
+                length: SESSION,
+            }))
         };
         let world = run::open(&source, spec).await?;
         world.ok_or_else(|| Halt::new(Exit::Failed, Problem::error("bug", "no world to work in", "please report this")))

@@ -24,6 +24,7 @@ pub(super) struct Args {
     pub(super) group: bool,
 }
 
+#[expect(clippy::boxed_local, reason = "errors come boxed")]
 fn invalid(problem: Box<Problem>) -> Halt {
     Halt::new(Exit::Invalid, *problem)
 }
@@ -39,8 +40,8 @@ pub(super) fn run(args: &Args, say: &Say) -> Result<Exit, Halt> {
     if args.matrix {
         return Ok(say.result(&format!("{}\n", json(&touched, args.group)?)));
     }
-    let names: String = touched.environments.iter().map(|found| format!("{}\n", found.name)).collect();
-    Ok(say.result(&names))
+    let names: Vec<_> = touched.environments.iter().map(|found| found.name.as_str()).collect();
+    Ok(say.result(&names.iter().flat_map(|name| [*name, "\n"]).collect::<String>()))
 }
 
 fn touched(args: &Args, git: &Git) -> Result<Touched, Halt> {

@@ -12,10 +12,10 @@ use crate::view::out;
 ///
 /// # Errors
 /// If the system refuses; then nothing secret may be touched.
-pub fn harden() -> Result<(), Problem> {
+pub fn harden() -> Result<(), Box<Problem>> {
     let refused = |what: &str, error: rustix::io::Errno| {
         let help = "nothing was done; tell us of this system, please: the Action does not handle secrets without it";
-        Problem::error("not-hardened", format!("{what}: {error}"), help)
+        Box::new(Problem::error("not-hardened", format!("{what}: {error}"), help))
     };
     std::panic::set_hook(Box::new(|panic| drop(out::aside(&said(panic)))));
     let none = Rlimit { current: Some(0), maximum: Some(0) };

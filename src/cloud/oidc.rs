@@ -225,7 +225,7 @@ impl Provider {
             match self.assumed(&token).await {
                 Ok(session) => return Ok(session),
                 Err(failure) if tried < TRIES && passes(&failure) => {
-                    wait::pause(wait::next_try(failure.class, tried)).await
+                    wait::pause(wait::next_try(failure.class, tried)).await;
                 }
                 Err(failure) => return Err(self.refused(failure, token.claims)),
             }

@@ -33,7 +33,7 @@ pub const CODES: &[(&str, &str)] = &[(
 ///
 /// # Errors
 /// If the environment sends requests to somebody who is not AWS.
-pub fn strict(region: &str, provider: Option<SharedCredentialsProvider>) -> Result<SdkConfig, Problem> {
+pub fn strict(region: &str, provider: Option<SharedCredentialsProvider>) -> Result<SdkConfig, Box<Problem>> {
     let endpoints = endpoints(&env, &env_names(ENDPOINT))?;
     let mut config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -74,7 +74,7 @@ impl LoadServiceConfig for Endpoints {
     }
 }
 
-fn endpoints(variables: &dyn Fn(&str) -> Option<String>, names: &[String]) -> Result<Endpoints, Problem> {
+fn endpoints(variables: &dyn Fn(&str) -> Option<String>, names: &[String]) -> Result<Endpoints, Box<Problem>> {
     let mut found = Endpoints::default();
     for name in names {
         let Some(url) = variables(name).filter(|url| !url.is_empty()) else { continue };
@@ -83,7 +83,7 @@ fn endpoints(variables: &dyn Fn(&str) -> Option<String>, names: &[String]) -> Re
             let host = host.unwrap_or_else(|| "no address".to_owned());
             let title = format!("{name} sends requests to {host}, which is not AWS");
             let help = "unset it: in the Action, endpoints are AWS's own or on this machine";
-            return Err(Problem::error("foreign-endpoint", title, help));
+            return Err(Box::new(Problem::error("foreign-endpoint", title, help)));
         }
         if name == ENDPOINT {
             found.all = Some(url);
@@ -109,7 +109,7 @@ fn trusted(url: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn given(pairs: &[(&str, &str)]) -> Result<Endpoints, Problem> {
+    fn given(pairs: &[(&str, &str)]) -> Result<Endpoints, Box<Problem>> {
         let names: Vec<_> = pairs.iter().map(|(name, _)| (*name).to_owned()).collect();
         let value = |name: &str| pairs.iter().find(|(known, _)| *known == name).map(|(_, url)| (*url).to_owned());
         endpoints(&value, &names)

@@ -103,7 +103,8 @@ fn broken(change: impl FnOnce(&mut Facts<'_>), code: &str, state: State, words: 
     let found = odd(&facts);
     let told: Vec<_> = found.iter().filter(|one| one.code == code && one.state == state).collect();
     assert!(!told.is_empty(), "{code}: {found:#?}");
-    let text = told.iter().map(|one| format!("{} {} {}", one.title, one.evidence, one.help)).collect::<String>();
+    let text: Vec<_> = told.iter().map(|one| format!("{} {} {}", one.title, one.evidence, one.help)).collect();
+    let text = text.join(" ");
     assert!(text.contains(words), "{code} does not say {words:?}: {text}");
     assert!(found.iter().all(|one| one.code == code), "only {code} has something to say: {found:#?}");
     assert!(told.iter().all(|one| !one.help.is_empty()), "{told:#?}");

@@ -236,7 +236,7 @@ pub fn known(name: &str) -> Result<(), Box<Problem>> {
             Err(Box::new(Problem::error("event-refused", title, help)))
         }
         other => {
-            let title = format!("nothing is to be done on `{}`", other);
+            let title = format!("nothing is to be done on `{other}`");
             let help = "use pull_request (plan), merge_group (plan again), push (apply), workflow_dispatch (destroy, apply) or schedule (drift)";
             Err(Box::new(Problem::error("event-unknown", title, help)))
         }
@@ -291,7 +291,7 @@ fn commit(text: &str) -> Result<String, Box<Problem>> {
     if is_commit(text) {
         return Ok(text.to_owned());
     }
-    Err(payload_problem(&format!("names `{}`, which is no commit", text)))
+    Err(payload_problem(&format!("names `{text}`, which is no commit")))
 }
 
 /// Whether a text can be a branch's name: what git allows, less what a shell or an option parser would mind
@@ -312,7 +312,7 @@ fn branch(text: &str) -> Result<String, Box<Problem>> {
     if branch_name(text) {
         return Ok(text.to_owned());
     }
-    Err(payload_problem(&format!("names `{}`, which is no branch", text)))
+    Err(payload_problem(&format!("names `{text}`, which is no branch")))
 }
 
 fn repository_name(text: &str) -> bool {

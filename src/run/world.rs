@@ -22,7 +22,7 @@ pub enum Source {
     /// AWS, or whatever `AWS_ENDPOINT_URL` names.
     Live,
     /// AWS, by a role that this job's identity token lets us assume and by nothing else: the Action.
-    Role(Assume),
+    Role(Box<Assume>),
     /// The simulated region in this file.
     Sandbox(PathBuf),
     /// Nowhere.
@@ -163,10 +163,11 @@ async fn live(spec: &Spec) -> Result<World, Halt> {
 /// R5 of the security rules: the job's identity token or nothing.
 async fn role(assume: &Assume, spec: &Spec) -> Result<World, Halt> {
     let denied = |problem| Halt::new(Exit::Denied, problem);
-    let unsigned = strict::strict(&spec.region, None).map_err(denied)?;
+    let foreign = |problem: Box<Problem>| Halt::new(Exit::Denied, *problem);
+    let unsigned = strict::strict(&spec.region, None).map_err(foreign)?;
     let provider = Provider::new(assume.clone(), &unsigned, Clock::Wall);
     provider.open().await.map_err(denied)?;
-    let config = strict::strict(&spec.region, Some(provider.shared())).map_err(denied)?;
+    let config = strict::strict(&spec.region, Some(provider.shared())).map_err(foreign)?;
     let mut cloud = Cloud::new(&config, &spec.account, &spec.region);
     cloud.signer = cloud.signer.masking(assume.runner.masking());
     Ok(real(cloud, spec))

@@ -161,7 +161,9 @@ impl Comment {
             if framed {
                 document.add(Part::whole(Rank::Frame, "a frame", open));
             }
-            parts.iter().for_each(|part| document.add(part.clone()));
+            for part in parts {
+                document.add(part.clone());
+            }
             if framed {
                 document.add(Part::whole(Rank::Frame, "a frame", close));
             }

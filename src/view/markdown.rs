@@ -76,7 +76,9 @@ pub(in crate::view) fn body(document: &mut Document, reports: &[PlanReport], dia
         document.add(Part::alert(Rank::Warning, "the warnings", "WARNING", &plan::warnings(report, named)));
     }
     for report in &spoken {
-        plan::cost(report).into_iter().for_each(|part| document.add(part));
+        for part in plan::cost(report) {
+            document.add(part);
+        }
         document.add(plan::outline(report));
         document.add(plan::full(report));
         let picture = diagrams.iter().find(|picture| picture.environment == report.environment);

@@ -1,5 +1,7 @@
 //! What `init` writes, pure: answers in, files out.
 
+use std::fmt::Write as _;
+
 use crate::config;
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
@@ -136,7 +138,7 @@ fn environment(answers: &Answers) -> String {
         "who may own this name in the account; part of every ownership tag",
     ));
     text.push_str(&line(&format!("account: \"{account}\""), "credentials of any other account are refused"));
-    text.push_str(&format!("region: {region}\n"));
+    let _ = writeln!(text, "region: {region}");
     text.push_str(&line(
         &format!("connect: {connect}"),
         "direct | ssm | runner-cidr: how in-cluster work reaches the private endpoint",
@@ -148,10 +150,10 @@ fn environment(answers: &Answers) -> String {
     text.push_str(&line(&format!("  cidr: {cidr}"), "per zone a public and a private subnet"));
     text.push_str(&line(&format!("  zones: {zones}"), "the first that EKS takes, or a list of AZ ids"));
     text.push_str(&line(&format!("  natGateways: {nat}"), "perZone | single | none"));
-    text.push_str(&format!("\ncluster:\n  name: {cluster}\n"));
+    let _ = write!(text, "\ncluster:\n  name: {cluster}\n");
     text.push_str(&line(&format!("  version: \"{kubernetes}\""), "quoted; one minor up at a time, Karpenter first"));
     text.push_str(&line("  deletionProtection: true", "EKS itself refuses to delete the cluster"));
-    text.push_str(&format!("\nkarpenter:\n  version: \"{karpenter}\"\n"));
+    let _ = write!(text, "\nkarpenter:\n  version: \"{karpenter}\"\n");
     text.push_str(
         "\n# What no plan can know, and what it may cost, USD a month:\n\
          # cost: {assumptions: {natGb: 1000, logsGb: 20}, budget: {fixed: {warn: 300, fail: 400}}}\n\n",
@@ -170,12 +172,13 @@ pub(super) fn next(answers: &Answers, workflows: bool) -> String {
          rem-ci pin {name}                   names Karpenter's chart by its digest; an apply wants that\n"
     );
     if workflows {
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "  git add environments .github && git commit\n                                      roles trust workflows as {} has them\n  \
              rem-ci bootstrap {name}             makes the roles, the state bucket and the GitHub environments\n  \
              rem-ci doctor {name}                says whether all of it fits together\n",
             answers.branch
-        ));
+        );
     }
     text
 }

@@ -1,5 +1,7 @@
 //! The parts of one environment: what needs eyes first, the detail in the order in which it is asked for, where it is from.
 
+use std::fmt::Write as _;
+
 use super::marker::{Entry, Figures, Word, short_sha};
 use super::stage::{Beyond, Environment, Offline, Origin, Progress, Stage};
 use super::{Kept, words};
@@ -193,11 +195,11 @@ fn applying(name: &str, progress: &Progress) -> String {
         number::clock(progress.elapsed)
     );
     if progress.left > 0 {
-        text.push_str(&format!(", usually about {} more", number::about(progress.left)));
+        let _ = write!(text, ", usually about {} more", number::about(progress.left));
     }
     let now: Vec<_> = progress.now.iter().take(6).map(|address| code(address.as_str())).collect();
     if !now.is_empty() {
-        text.push_str(&format!(". Waiting for {}", now.join(", ")));
+        let _ = write!(text, ". Waiting for {}", now.join(", "));
     }
     text.push_str(".\n\n");
     text

@@ -57,7 +57,7 @@ pub(super) fn table_row(name: &str, entry: &Entry) -> String {
         _ => (mark, word),
     };
     let figure = |number: usize| if number == 0 { String::new() } else { number.to_string() };
-    let known = !matches!(entry.stage, Word::Planning) && !(entry.plan_digest.is_none() && figures.changes() == 0);
+    let known = !matches!(entry.stage, Word::Planning) && (entry.plan_digest.is_some() || figures.changes() > 0);
     let monthly = figures.monthly.map_or_else(|| "no price".to_owned(), number::headline);
     let delta = figures.delta.map(number::signed_dollars).filter(|delta| delta != "$0.00").unwrap_or_default();
     let takes = match entry.stage {

@@ -13,14 +13,15 @@ use crate::view::issue;
 use crate::view::redact;
 use crate::view::report::DriftReport;
 
-fn at(line: usize) -> Option<Place> {
-    Some(Place { file: "environments/prod.yaml".into(), line, column: 5, length: 4, text: "    cidr: x".into() })
+fn at(line: usize) -> Place {
+    Place { file: "environments/prod.yaml".into(), line, column: 5, length: 4, text: "    cidr: x".into() }
 }
 
 #[test]
 fn annotations_point_at_lines_the_gravest_first() {
     let mut problems = made::mixed().findings;
-    problems.push(Problem::error("subnet-too-small", "too small: 100% of it", "use /20, or larger\nsoon").at(at(9)));
+    problems
+        .push(Problem::error("subnet-too-small", "too small: 100% of it", "use /20, or larger\nsoon").at(Some(at(9))));
     assert_snapshot!(annotations(&problems, ""), @r"
     ::error file=environments/prod.yaml,line=9,endLine=9,col=5,endColumn=9,title=rem-ci%3A subnet-too-small::too small: 100%25 of it%0AHelp: use /20, or larger\nsoon
     ::error title=rem-ci%3A replace-system-nodes::cluster/node-group/system: the system nodes would be replaced%0AHelp: acknowledge it, or keep t3.medium%0AAcknowledge with replace-system-nodes:0a1b2c3d4e5f
@@ -30,14 +31,16 @@ fn annotations_point_at_lines_the_gravest_first() {
     let many: Vec<_> = (0..40)
         .map(|n| {
             let severity = if n == 39 { Severity::Error } else { Severity::Warning };
-            Problem::new("x", severity, format!("number {n}"), "").at(at(n + 1))
+            Problem::new("x", severity, format!("number {n}"), "").at(Some(at(n + 1)))
         })
         .collect();
     let text = annotations(&many, "");
     assert_eq!(text.lines().count(), PER_STEP);
     assert!(text.lines().next().unwrap().contains("number 39"), "{text}");
     let mut waived = many;
-    waived.iter_mut().for_each(|problem| problem.waived = true);
+    for problem in &mut waived {
+        problem.waived = true;
+    }
     assert_eq!(annotations(&waived, ""), "");
 }
 

@@ -54,8 +54,8 @@ fn stage(number: usize, evil: &str) -> Stage {
 }
 
 fn environment(number: usize, evil: &str) -> Environment {
-    let mut environment = Environment::new(if number % 2 == 0 { "prod" } else { evil }, stage(number, evil));
-    if number % STAGES > 0 {
+    let mut environment = Environment::new(if number.is_multiple_of(2) { "prod" } else { evil }, stage(number, evil));
+    if !number.is_multiple_of(STAGES) {
         environment = environment.with(hostile(evil), Some(picture(evil)));
         environment.gates = vec![Gate { met: None, text: evil.into() }];
     }

@@ -235,7 +235,7 @@ fn opens_as_the_action() {
     let session = session_name(Purpose::Plan, "12345678901", "1", Some(7));
     let assume = Assume { runner, role, purpose: Purpose::Plan, session, length: SESSION };
     match block(async {
-        let world = open(&Source::Role(assume), &loaded.spec).await?.expect("a world");
+        let world = open(&Source::Role(Box::new(assume)), &loaded.spec).await?.expect("a world");
         Ok::<_, rem_ci::run::Halt>(world.cloud.sts.get_caller_identity().send().await)
     }) {
         Ok(answer) => println!("opened as {}", answer.expect("an answer").arn().unwrap_or_default()),
