@@ -31,7 +31,16 @@ pub(in crate::sandbox::aws) fn action(call: &Call) -> String {
 /// The ARN that policies name: of a session its role's, path and all, else the caller itself.
 fn principal(here: &Here<'_>, call: &Call) -> String {
     let session = here.iam.sessions.get(&call.access_key).filter(|session| !session.role.is_empty());
-    session.map_or_else(|| here.caller.to_owned(), |session| session.role.clone())
+    if let Some(session) = session {
+        return session.role.clone();
+    }
+    match here.caller.split_once(":assumed-role/") {
+        Some((home, rest)) => {
+            let role = rest.split('/').next().unwrap_or_default();
+            format!("{}:role/{role}", home.replace(":sts:", ":iam:"))
+        }
+        None => here.caller.to_owned(),
+    }
 }
 
 /// Headers that are condition keys (service authorization reference, Amazon S3).
