@@ -201,6 +201,7 @@ fn quotas(
 }
 
 /// Quotas as AWS has them, and what is in use.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the types of the SDKs stay in their rooms")]
 async fn measured(world: &World, spec: &crate::config::Spec, heard: &mut Heard) -> Vec<Quota> {
     let cloud = &world.cloud;
     let mut limits: BTreeMap<&str, Asked<u64>> = BTreeMap::new();
@@ -208,10 +209,7 @@ async fn measured(world: &World, spec: &crate::config::Spec, heard: &mut Heard) 
         let asked = cloud.quotas.get_service_quota().service_code(service).quota_code(code).send().await;
         let found = heard.note("servicequotas", asked.map_err(failed("servicequotas:GetServiceQuota")));
         let value = found.and_then(|found| {
-            let value = found
-                .quota()
-                .and_then(aws_sdk_servicequotas::types::ServiceQuota::value)
-                .ok_or("AWS gives no number")?;
+            let value = found.quota().and_then(|quota| quota.value()).ok_or("AWS gives no number")?;
             whole(value).ok_or_else(|| format!("AWS says {value}"))
         });
         limits.insert(code, value);
@@ -220,7 +218,7 @@ async fn measured(world: &World, spec: &crate::config::Spec, heard: &mut Heard) 
     let vpcs = heard.note("ec2", vpcs.map_err(failed("ec2:DescribeVpcs")));
     let ours = vpcs.as_ref().is_ok_and(|vpcs| {
         vpcs.iter()
-            .flat_map(aws_sdk_ec2::types::Vpc::tags)
+            .flat_map(|vpc| vpc.tags())
             .any(|tag| tag.key() == Some(TAG_ENVIRONMENT) && tag.value() == Some(spec.name.as_str()))
     });
     let addresses = cloud.ec2.describe_addresses().send().await.map_err(failed("ec2:DescribeAddresses"));
@@ -253,6 +251,7 @@ fn whole(value: f64) -> Option<u64> {
 }
 
 /// vCPUs of what runs: on demand, and spot. Families that are counted apart (GPUs and the like) are left out.
+#[expect(clippy::redundant_closure_for_method_calls, reason = "the types of the SDKs stay in their rooms")]
 async fn running(world: &World, heard: &mut Heard) -> (Asked<u64>, Asked<u64>) {
     let pages = world.cloud.ec2.describe_instances().into_paginator().items().send();
     let found = pages.collect::<Result<Vec<_>, _>>().await.map_err(failed("ec2:DescribeInstances"));
@@ -261,7 +260,7 @@ async fn running(world: &World, heard: &mut Heard) -> (Asked<u64>, Asked<u64>) {
         Err(why) => return (Err(why.clone()), Err(why)),
     };
     let (mut on_demand, mut spot) = (0, 0);
-    for instance in reservations.iter().flat_map(aws_sdk_ec2::types::Reservation::instances) {
+    for instance in reservations.iter().flat_map(|reservation| reservation.instances()) {
         let state = instance.state().and_then(|state| state.name()).map_or("", |name| name.as_str());
         let family = instance.instance_type().map_or("", |kind| kind.as_str());
         if !matches!(state, "pending" | "running") || !family.starts_with(['a', 'c', 'd', 'h', 'i', 'm', 'r', 't', 'z'])
@@ -269,8 +268,8 @@ async fn running(world: &World, heard: &mut Heard) -> (Asked<u64>, Asked<u64>) {
             continue;
         }
         let options = instance.cpu_options();
-        let cores = options.and_then(aws_sdk_ec2::types::CpuOptions::core_count).unwrap_or(1);
-        let threads = options.and_then(aws_sdk_ec2::types::CpuOptions::threads_per_core).unwrap_or(2);
+        let cores = options.and_then(|options| options.core_count()).unwrap_or(1);
+        let threads = options.and_then(|options| options.threads_per_core()).unwrap_or(2);
         let cpus = u64::try_from(cores * threads).unwrap_or(0);
         if instance.instance_lifecycle().is_some_and(|cycle| cycle.as_str() == "spot") {
             spot += cpus;

@@ -117,7 +117,7 @@ fn spot_is_priced_as_it_is_right_now() {
     assert_ne!(guess, now);
     // Who says what spot saves has said it.
     let prod = place.read("environments/prod.yaml");
-    let declared = prod.replace("cost:\n", "cost:\n  assumptions: {spotSavingPercent: 60}\n");
+    let declared = prod.replace("natGb: 1000", "natGb: 1000, spotSavingPercent: 60");
     assert_ne!(prod, declared);
     place.write("environments/prod.yaml", declared);
     let (declared, _) = note(&place.ends(0, &["cost", "prod", "--sandbox", "--format", "json"]));

@@ -424,7 +424,7 @@ fn an_image_cannot_be_pulled() {
     breaks("cause-image-pull", "", 120, async |world| {
         world
             .pod("worker", "burst", |pod| {
-                pod["spec"]["containers"][0]["image"] = "registry.invalid/does-not-exist:1".into()
+                pod["spec"]["containers"][0]["image"] = "registry.invalid/does-not-exist:1".into();
             })
             .await;
     });

@@ -107,7 +107,7 @@ fn leak(here: &mut Here<'_>, subnet: &str, cluster: &str) {
     let home = here.region.ec2.subnets[subnet].clone();
     let ip = home.cidr.hosts().nth(2000).expect("an address");
     let mut interface = NetworkInterface::in_subnet(subnet, &home, ip);
-    interface.description = "aws-K8S-i-0123456789abcdef0".to_owned();
+    "aws-K8S-i-0123456789abcdef0".clone_into(&mut interface.description);
     here.region.ec2.network_interfaces.insert(leaked.clone(), interface);
     here.region.ec2.tags.insert(leaked, tags(&[("cluster.k8s.amazonaws.com/name", cluster)]));
 }

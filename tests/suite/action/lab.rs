@@ -74,8 +74,10 @@ pub(super) struct Lab {
     /// Worlds that were opened, by what for.
     pub(super) opened: RefCell<Vec<&'static str>>,
     /// Done when the next world is opened: the world goes on while a run looks.
-    pub(super) meanwhile: RefCell<Option<Box<dyn FnOnce(&Lab)>>>,
+    pub(super) meanwhile: RefCell<Option<Meanwhile>>,
 }
+
+type Meanwhile = Box<dyn FnOnce(&Lab)>;
 
 /// What a job left behind.
 pub(super) struct Done {
@@ -200,7 +202,7 @@ impl Lab {
         let text = self.read(FILE);
         assert!(text.contains(from), "{from} is not in {text}");
         self.write(FILE, &text.replacen(from, to, 1));
-        self.commit(&format!("{to}"))
+        self.commit(to)
     }
 
     /// Opens a pull request that changes dev's file.
@@ -536,7 +538,7 @@ impl Job<'_> {
             outputs: sheet.outputs.take(),
             summary: sheet.summary.take(),
             annotated: sheet.annotated.take(),
-            stopping: sheet.told.get().map(|told| (lab.region.clock.boot() - told).as_secs_f64()),
+            stopping: sheet.told.get().map(|told| lab.region.clock.boot().saturating_sub(told).as_secs_f64()),
         }
     }
 }

@@ -191,7 +191,7 @@ fn stopped_before_it_applies() {
         let before = lab.merge(pull, How::Squash);
         let began = lab.region.clock.boot();
         let done = lab.pushed(&before).stopped_after(std::time::Duration::from_secs(9)).run().await;
-        let took = lab.region.clock.boot() - began;
+        let took = lab.region.clock.boot().saturating_sub(began);
         let calls = lab.double.with(|github| github.calls.clone());
         assert_eq!(done.ended(), (Exit::Interrupted, vec!["stopped"]), "{took:?} {calls:#?} {:#?}", done.annotated);
         assert_eq!(lab.status(&lab.tip(), APPLY).0, "failure");

@@ -63,8 +63,8 @@ fn unknown_fields_are_pruned_warned_of_or_refused() {
         let odd = widget("one", json!({ "size": 1, "sizes": 2 }));
         let made = widgets.create(&PostParams::default(), &odd).await.expect("made");
         assert_eq!(made.data["spec"], json!({ "size": 1, "level": 3 }));
-        let mut params = PatchParams::default();
-        params.field_validation = Some(kube::api::ValidationDirective::Strict);
+        let strict = Some(kube::api::ValidationDirective::Strict);
+        let params = PatchParams { field_validation: strict, ..PatchParams::default() };
         let (code, reason, message) =
             refusal(widgets.patch("one", &params, &Patch::Merge(json!({ "spec": { "sizes": 2 } }))).await);
         assert_eq!((code, reason.as_str()), (400, "BadRequest"));

@@ -154,40 +154,6 @@ fn every_input_and_output_is_documented_in_its_own_words() {
     }
 }
 
-/// A rule without a test is a wish.
-#[test]
-fn every_rule_is_held_by_a_test_that_exists() {
-    let text = read("docs/security-tests.md");
-    let mut sources = String::new();
-    let mut folders = vec![root().join("src"), root().join("tests/suite")];
-    while let Some(folder) = folders.pop() {
-        for path in folder.read_dir().expect("a folder").flatten().map(|entry| entry.path()) {
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                sources.push_str(&std::fs::read_to_string(path).unwrap_or_default());
-            }
-        }
-    }
-    let runs = read(".ci/run");
-    let (mut rules, mut tests) = (0, 0);
-    for row in text.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| rule")) {
-        rules += 1;
-        let held = row.rsplit(" | ").next().expect("a column");
-        let named: Vec<_> = held.split('`').skip(1).step_by(2).collect();
-        assert!(!named.is_empty(), "{row}");
-        for name in named {
-            tests += 1;
-            let there = match name.strip_prefix(".ci/run ") {
-                Some(part) => runs.contains(&format!("    {part})")),
-                None => sources.contains(&format!("fn {}()", name.rsplit("::").next().expect("a name"))),
-            };
-            assert!(there, "{name}");
-        }
-    }
-    assert!(rules >= 10 && tests >= 25, "{rules} rules, {tests} tests");
-}
-
 /// Linters check callers of what they can see; they do not see an action of another repository.
 #[test]
 fn callers_hand_on_inputs_that_exist_and_read_outputs_that_exist() {

@@ -24,7 +24,7 @@ fn shapes() -> Vec<Spec> {
     let mut longest = environment("prod").spec;
     longest.name = "e".repeat(32);
     longest.cluster.name = "c".repeat(80);
-    longest.region = "ap-southeast-2".to_owned();
+    "ap-southeast-2".clone_into(&mut longest.region);
     shapes.push(longest);
     shapes
 }
@@ -119,7 +119,7 @@ fn permissions_fit_and_name_what_they_are_about() {
             }
             let sids: Vec<String> = documents
                 .iter()
-                .flat_map(|document| statements(document))
+                .flat_map(statements)
                 .map(|statement| statement["Sid"].as_str().expect("a name").to_owned())
                 .collect();
             assert!(sids.iter().all(|sid| sid.chars().all(char::is_alphanumeric)));

@@ -393,8 +393,7 @@ async fn missed(job: Job) {
     if job == Job::Destroy {
         assert_eq!(destroys(&region, &named).await, NOTHING);
     }
-    #[expect(clippy::disallowed_methods, reason = "how long a test may take is not the program's to know")]
-    let thorough = std::env::var_os("REM_CI_THOROUGH").is_some();
+    let thorough = rem_ci::cloud::env("REM_CI_THOROUGH").is_some();
     let granted = permissions::allowed(&named.spec, job);
     let used = asked(&region, &named, job);
     let some = |action: &&String| thorough || SAMPLE.contains(&(job, action.as_str()));

@@ -65,7 +65,7 @@ async fn hands_are_put_back_and_programs_are_named() {
     let object = json!({"spec": {}});
     let (client, log) = scripted(vec![(409, conflict(&["kubectl-edit"])), (200, object.clone())]);
     apply(&client, &POOLS, Place::global("burst"), MANAGER, &object).await.expect("it is put back");
-    let log = log.lock().expect("a log");
+    let log = log.lock().expect("a log").clone();
     assert!(log[0].ends_with("/nodepools/burst?fieldManager=rem-ci"), "{log:?}");
     assert!(log[1].ends_with("?fieldManager=rem-ci&force=true"), "{log:?}");
 
