@@ -316,8 +316,11 @@ async fn shut_out(world: &World, graph: &Graph<Cloud>, snapshot: &Snapshot) -> R
     let Some((_, caller)) = facts::caller(&world.cloud, identity.arn().unwrap_or_default()).await? else {
         return Ok(false);
     };
+    // Whoever applied first stays the one who is let in: what is live overrules who asks now.
+    let mut facts = snapshot.facts.clone();
+    facts.0.extend(entries.iter().flat_map(|live| live.facts.clone()));
     let nodes = graph.nodes().iter().filter(|node| node.address.kind() == AccessEntry::KIND.name);
-    let wanted = nodes.map(|node| node.want(&snapshot.facts)).any(|want| administrator(&want) == Some(&*caller));
+    let wanted = nodes.map(|node| node.want(&facts)).any(|want| administrator(&want) == Some(&*caller));
     Ok(wanted && !entries.iter().any(|live| administrator(&live.fields) == Some(&*caller)))
 }
 

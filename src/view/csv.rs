@@ -99,6 +99,7 @@ fn service(component: &str) -> &'static str {
 /// The service as Cost Explorer calls it: it has volumes, addresses and NAT gateways apart from instances.
 pub(super) fn billed_as(component: &str) -> &'static str {
     match component {
+        lines::CONTROL_PLANE => "Amazon Elastic Container Service for Kubernetes",
         lines::SYSTEM_NODES | usage::NODE_POOLS => "Amazon Elastic Compute Cloud - Compute",
         lines::VOLUMES | lines::NAT_GATEWAYS | usage::NAT_DATA | usage::EGRESS | usage::CROSS_AZ => "EC2 - Other",
         other => service(other),

@@ -8,7 +8,7 @@ use rem_ci::engine::{Action, Address, Stop};
 use rem_ci::problem::Exit;
 use rem_ci::run::{self, Looked, World};
 use rem_ci::sandbox::state;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use crate::common::{Region, apply, approval, environment, look, virtual_time};
 use crate::fault::{failures, fault, set_faults};
@@ -197,14 +197,17 @@ fn without_a_record_what_is_inside_is_unknown_and_the_rest_stands() {
 fn whoever_else_looks_is_told_that_the_cluster_does_not_know_them() {
     virtual_time(async {
         let (loaded, region) = applied().await;
-        let entry: Json = region.sandbox.with(|state| {
+        // Somebody else has applied: whoever looks now has no entry, and none is wanted for them.
+        region.sandbox.with(|state| {
             let region =
                 state.accounts.values_mut().next().expect("an account").regions.get_mut("us-east-1").expect("it");
             let cluster = region.eks.clusters.values_mut().next().expect("a cluster");
             let principal = cluster.entries.keys().find(|arn| arn.contains(":user/")).expect("an entry").clone();
-            cluster.entries.remove(&principal).expect("the entry").body
+            let mut entry = cluster.entries.remove(&principal).expect("the entry");
+            let other = principal.replace(":user/", ":user/else-");
+            entry.body["principalArn"] = other.as_str().into();
+            cluster.entries.insert(other, entry);
         });
-        assert!(entry["principalArn"].as_str().is_some());
         let looked = look(&loaded, &region.world(&loaded)).await.expect("a look");
         // Not absent: nothing is made anew that may be there.
         assert_eq!(action(&looked, BURST), "unknown");

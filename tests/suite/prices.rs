@@ -1,8 +1,10 @@
 //! `rem-ci prices`, the real binary, against price lists at the wire: the bulk format and GetProducts, whole, torn and absurd.
 
 use std::collections::BTreeMap;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::TcpListener;
+
+use rust_decimal::Decimal;
 
 use crate::cli::{Place, document, run};
 
@@ -181,6 +183,32 @@ fn what_is_torn_or_absurd_changes_nothing() {
     assert!(run.out.contains("price-table") && run.out.contains("247.44"), "{}", run.out);
 }
 
+/// `rem-ci sandbox serve`, ended when it is dropped.
+struct Region {
+    child: std::process::Child,
+    endpoint: String,
+}
+
+impl Region {
+    fn served(place: &Place) -> Self {
+        let mut serve = std::process::Command::new(env!("CARGO_BIN_EXE_rem-ci"));
+        serve.args(["sandbox", "serve", "--account", "123456789012", "--state", "served.json"]);
+        serve.current_dir(place.path()).stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null());
+        let mut child = serve.spawn().expect("it starts");
+        let mut lines = std::io::BufReader::new(child.stdout.take().expect("its lines")).lines();
+        let first = lines.next().expect("a line").expect("text");
+        let endpoint = first.strip_prefix("export AWS_ENDPOINT_URL=").expect("an address").to_owned();
+        Self { child, endpoint }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 #[test]
 fn what_was_billed_stands_beside_what_was_estimated() {
     let place = Place::new();
@@ -199,19 +227,24 @@ fn what_was_billed_stands_beside_what_was_estimated() {
             serde_json::json!({"ResultsByTime": [{"TimePeriod": period, "Groups": [groups]}], "NextPageToken": next});
         (page.to_string(), None)
     });
+    // Everything else is asked of a region behind real HTTP.
+    let region = Region::served(&place);
     let actual = |server: &str, format: &str| {
-        let mut command = place.command(&["cost", "prod", "--offline", "--actual", "--format", format]);
-        command.env("AWS_ENDPOINT_URL_COST_EXPLORER", server);
-        run(command.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "x"))
+        let mut command = place.command(&["cost", "prod", "--actual", "--format", format]);
+        command.env("AWS_ENDPOINT_URL", &region.endpoint).env("AWS_ENDPOINT_URL_COST_EXPLORER", server);
+        run(command.env("AWS_ACCESS_KEY_ID", "AKIA123456789012SAND").env("AWS_SECRET_ACCESS_KEY", "sandbox"))
     };
     let json = actual(&server, "json");
     assert_eq!(json.code, 0, "{}", json.err);
     let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
-    let rows = json["actual"][0]["rows"].as_array().expect("rows").clone();
-    let row = |service: &str| rows.iter().find(|row| row["service"] == service).expect(service).clone();
-    let eks = row("Amazon Elastic Container Service for Kubernetes");
-    assert_eq!((&eks["estimated"], &eks["billed"]), (&"73.00".into(), &"74.4000000001".into()));
-    assert_eq!(row("AmazonCloudWatch")["billed"], "11.5");
+    let rows = json["environments"][0]["actual"]["rows"].as_array().expect("rows").clone();
+    let figures = |service: &str| {
+        let row = rows.iter().find(|row| row["service"] == service).expect(service);
+        ["estimated", "billed"].map(|side| row[side].as_str().map(|text| text.parse::<Decimal>().expect("a decimal")))
+    };
+    let usd = |text: &str| Some(text.parse::<Decimal>().expect("a decimal"));
+    assert_eq!(figures("Amazon Elastic Container Service for Kubernetes"), [usd("73"), usd("74.4000000001")]);
+    assert_eq!(figures("AmazonCloudWatch")[1], usd("11.5"));
     let human = actual(&server, "human");
     assert!(human.out.contains("74.40"), "{}", human.out);
     // What cannot be asked is an error, never an empty column.
