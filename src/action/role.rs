@@ -1,7 +1,7 @@
 //! Which role a job may take: its environment's own, of its environment's own account (`security.md` R4).
 
-pub use crate::cloud::oidc::Purpose as Role;
 use crate::config::spec::Spec;
+pub use crate::model::access::Job as Role;
 use crate::problem::Problem;
 
 /// The role's ARN, if it is one that this environment may use.

@@ -22,6 +22,7 @@ use super::clock::Clock;
 use super::errors::failed;
 use crate::engine::{Class, Failure, wait};
 use crate::github::oidc::{AUDIENCE, Claims, Runner, Token};
+use crate::model::access::Job;
 use crate::problem::Problem;
 
 /// Every role allows an hour, and none is made to allow more
@@ -37,29 +38,6 @@ const AGAIN: Duration = Duration::from_secs(20);
 /// As many times a fresh token is tried before STS's answer is believed.
 const TRIES: u32 = 3;
 
-/// What a job is about to do: each has a role of its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// Reads only.
-    Plan,
-    /// Changes the environment.
-    Apply,
-    /// Ends it.
-    Destroy,
-}
-
-impl Purpose {
-    /// As it stands in a session's name.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Plan => "plan",
-            Self::Apply => "apply",
-            Self::Destroy => "destroy",
-        }
-    }
-}
-
 /// Which role to assume, and as whom.
 #[derive(Clone, Debug)]
 pub struct Assume {
@@ -68,7 +46,7 @@ pub struct Assume {
     /// The role's ARN.
     pub role: String,
     /// What for.
-    pub purpose: Purpose,
+    pub purpose: Job,
     /// Name of the session, for CloudTrail: see [`session_name`].
     pub session: String,
     /// How long a session lasts; [`SESSION`] but in tests.
@@ -87,7 +65,7 @@ impl Eq for Assume {}
 /// The name of a session says whose it is: `rem-ci.apply.run-12345678901.1.pr-7`. It is for people who read CloudTrail, and decides nothing.
 /// At most 64 of the letters that STS takes.
 #[must_use]
-pub fn session_name(purpose: Purpose, run: &str, attempt: &str, pull: Option<u64>) -> String {
+pub fn session_name(purpose: Job, run: &str, attempt: &str, pull: Option<u64>) -> String {
     let pull = pull.map(|number| format!(".pr-{number}")).unwrap_or_default();
     let name = format!("rem-ci.{}.run-{run}.{attempt}{pull}", purpose.word());
     let known = |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@-".contains(letter);

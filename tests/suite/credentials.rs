@@ -11,12 +11,13 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
-use rem_ci::cloud::oidc::{Assume, Purpose, session_name};
+use rem_ci::cloud::oidc::{Assume, session_name};
 use rem_ci::cloud::web::Page;
 use rem_ci::cloud::{Clock, Cloud, Store};
 use rem_ci::config::Loaded;
 use rem_ci::engine::{Class, Event, Happening};
 use rem_ci::github::oidc::{AUDIENCE, Asking, Runner};
+use rem_ci::model::access::Job;
 use rem_ci::run::World;
 use rem_ci::sandbox::state::{Action, Rule};
 use rem_ci::sandbox::wire;
@@ -78,8 +79,8 @@ fn assume(clock: Clock, role: &str, given: &Arc<AtomicUsize>) -> Assume {
     Assume {
         runner: runner(clock, claims, Arc::clone(given)),
         role: role.to_owned(),
-        purpose: Purpose::Apply,
-        session: session_name(Purpose::Apply, "12345678901", "1", Some(7)),
+        purpose: Job::Apply,
+        session: session_name(Job::Apply, "12345678901", "1", Some(7)),
         length: SESSION,
     }
 }

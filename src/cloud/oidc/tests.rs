@@ -76,8 +76,8 @@ impl Lab {
         let assume = Assume {
             runner: runner.expect("GitHub's own").asking(double),
             role: format!("arn:aws:iam::{ACCOUNT}:role/apply"),
-            purpose: Purpose::Apply,
-            session: session_name(Purpose::Apply, "9", "1", None),
+            purpose: Job::Apply,
+            session: session_name(Job::Apply, "9", "1", None),
             length,
         };
         let config = crate::cloud::simulated(self.sandbox.clone(), clock, ACCOUNT, "us-east-1", None);
@@ -219,8 +219,8 @@ fn what_may_pass_is_tried_with_another_token() {
 
 #[test]
 fn a_session_says_whose_it_is() {
-    assert_eq!(session_name(Purpose::Plan, "12345678901", "2", Some(7)), "rem-ci.plan.run-12345678901.2.pr-7");
-    assert_eq!(session_name(Purpose::Apply, "1", "1", None), "rem-ci.apply.run-1.1");
-    let hostile = session_name(Purpose::Destroy, "1 \n;é", &"9".repeat(90), Some(u64::MAX));
+    assert_eq!(session_name(Job::Plan, "12345678901", "2", Some(7)), "rem-ci.plan.run-12345678901.2.pr-7");
+    assert_eq!(session_name(Job::Apply, "1", "1", None), "rem-ci.apply.run-1.1");
+    let hostile = session_name(Job::Destroy, "1 \n;é", &"9".repeat(90), Some(u64::MAX));
     assert!(hostile.len() == 64 && hostile.starts_with("rem-ci.destroy.run-1----.999"), "{hostile}");
 }

@@ -1,8 +1,8 @@
 //! A role that does not let us in: what STS said, and which claim of the token to look at.
 
-use super::Purpose;
 use crate::engine::Failure;
 use crate::github::oidc::{self, AUDIENCE, Claims};
+use crate::model::access::Job;
 use crate::problem::Problem;
 
 /// The codes of this room, for `rem-ci explain`.
@@ -31,7 +31,7 @@ pub enum Refused {
         /// Its ARN.
         role: String,
         /// What for.
-        purpose: Purpose,
+        purpose: Job,
         /// What STS said.
         failure: Failure,
         /// What the token said.
@@ -56,7 +56,7 @@ impl Refused {
     }
 }
 
-fn help(failure: &Failure, purpose: Purpose, claims: &Claims) -> String {
+fn help(failure: &Failure, purpose: Job, claims: &Claims) -> String {
     let iss = shown(&claims.iss);
     match failure.code.as_str() {
         "InvalidIdentityToken" if failure.message.contains("audience") => {
@@ -93,7 +93,7 @@ fn told(claims: &Claims) -> String {
 }
 
 /// Claims that no trust policy of ours lets in, with the reason.
-fn suspects(purpose: Purpose, claims: &Claims) -> Vec<(&'static str, String)> {
+fn suspects(purpose: Job, claims: &Claims) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     let called_at = claims.job_workflow_ref.rsplit_once('@').map_or("", |(_, at)| at);
     if !called_at.starts_with("refs/heads/") {
@@ -104,17 +104,17 @@ fn suspects(purpose: Purpose, claims: &Claims) -> Vec<(&'static str, String)> {
         found.push(("job_workflow_ref", why));
     }
     match (purpose, &claims.environment) {
-        (Purpose::Apply | Purpose::Destroy, None) => {
+        (Job::Apply | Job::Destroy, None) => {
             let why = "the job has none; `environment:` on the job of the reusable workflow gives it".to_owned();
             found.push(("environment", why));
         }
-        (Purpose::Destroy, Some(name)) if !name.ends_with("-destroy") => {
+        (Job::Destroy, Some(name)) if !name.ends_with("-destroy") => {
             found.push(("environment", format!("it is {}, and destroying wants {}-destroy", shown(name), shown(name))));
         }
-        (Purpose::Apply, Some(name)) if name.ends_with("-destroy") => {
+        (Job::Apply, Some(name)) if name.ends_with("-destroy") => {
             found.push(("environment", format!("it is {}, which is for destroying", shown(name))));
         }
-        (Purpose::Plan, Some(name)) => {
+        (Job::Plan, Some(name)) => {
             let why = format!(
                 "the job runs in the GitHub environment {}, so its sub is another than the plan role's",
                 shown(name)
@@ -123,7 +123,7 @@ fn suspects(purpose: Purpose, claims: &Claims) -> Vec<(&'static str, String)> {
         }
         _ => {}
     }
-    if purpose != Purpose::Plan && !claims.git_ref.starts_with("refs/heads/") {
+    if purpose != Job::Plan && !claims.git_ref.starts_with("refs/heads/") {
         found.push(("ref", format!("it is {}; only the default branch applies", shown(&claims.git_ref))));
     }
     if claims.aud != AUDIENCE {
@@ -155,7 +155,7 @@ mod tests {
         }
     }
 
-    fn first(purpose: Purpose, change: impl FnOnce(&mut Claims)) -> Option<&'static str> {
+    fn first(purpose: Job, change: impl FnOnce(&mut Claims)) -> Option<&'static str> {
         let mut claims = claims();
         change(&mut claims);
         suspects(purpose, &claims).first().map(|(claim, _)| *claim)
@@ -163,16 +163,16 @@ mod tests {
 
     #[test]
     fn the_claim_to_look_at_is_named() {
-        assert_eq!(first(Purpose::Apply, |_| {}), None);
+        assert_eq!(first(Job::Apply, |_| {}), None);
         let edited = |claims: &mut Claims| claims.job_workflow_ref = "acme/platform/x.yml@refs/pull/7/merge".to_owned();
-        assert_eq!(first(Purpose::Apply, edited), Some("job_workflow_ref"));
-        assert_eq!(first(Purpose::Apply, |claims| claims.environment = None), Some("environment"));
-        assert_eq!(first(Purpose::Destroy, |_| {}), Some("environment"));
-        assert_eq!(first(Purpose::Destroy, |claims| claims.environment = Some("prod-destroy".to_owned())), None);
-        assert_eq!(first(Purpose::Plan, |_| {}), Some("sub"));
-        assert_eq!(first(Purpose::Plan, |claims| claims.environment = None), None);
-        assert_eq!(first(Purpose::Apply, |claims| claims.git_ref = "refs/pull/7/merge".to_owned()), Some("ref"));
-        assert_eq!(first(Purpose::Apply, |claims| claims.aud = "https://github.com/acme".to_owned()), Some("aud"));
+        assert_eq!(first(Job::Apply, edited), Some("job_workflow_ref"));
+        assert_eq!(first(Job::Apply, |claims| claims.environment = None), Some("environment"));
+        assert_eq!(first(Job::Destroy, |_| {}), Some("environment"));
+        assert_eq!(first(Job::Destroy, |claims| claims.environment = Some("prod-destroy".to_owned())), None);
+        assert_eq!(first(Job::Plan, |_| {}), Some("sub"));
+        assert_eq!(first(Job::Plan, |claims| claims.environment = None), None);
+        assert_eq!(first(Job::Apply, |claims| claims.git_ref = "refs/pull/7/merge".to_owned()), Some("ref"));
+        assert_eq!(first(Job::Apply, |claims| claims.aud = "https://github.com/acme".to_owned()), Some("aud"));
     }
 
     #[test]
@@ -185,7 +185,7 @@ mod tests {
         };
         let refused = |failure| Refused::Role {
             role: "arn:aws:iam::123456789012:role/rem-ci-access/prod-apply".to_owned(),
-            purpose: Purpose::Apply,
+            purpose: Job::Apply,
             failure,
             claims: Box::new(Claims { git_ref: "refs/heads/x\n::error::y".to_owned(), ..claims() }),
         };

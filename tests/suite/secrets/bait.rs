@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use rem_ci::cloud::oidc::{Assume, Purpose, SESSION, session_name};
+use rem_ci::cloud::oidc::{Assume, SESSION, session_name};
 use rem_ci::cloud::{Clock, env};
 use rem_ci::github::oidc::{AUDIENCE, Runner};
+use rem_ci::model::access::Job;
 use rem_ci::run::{Source, open};
 use serde_json::json;
 
@@ -232,8 +233,8 @@ fn opens_as_the_action() {
         }
     };
     let role = format!("arn:aws:iam::{ACCOUNT}:role/plan");
-    let session = session_name(Purpose::Plan, "12345678901", "1", Some(7));
-    let assume = Assume { runner, role, purpose: Purpose::Plan, session, length: SESSION };
+    let session = session_name(Job::Plan, "12345678901", "1", Some(7));
+    let assume = Assume { runner, role, purpose: Job::Plan, session, length: SESSION };
     match block(async {
         let world = open(&Source::Role(Box::new(assume)), &loaded.spec).await?.expect("a world");
         Ok::<_, rem_ci::run::Halt>(world.cloud.sts.get_caller_identity().send().await)
