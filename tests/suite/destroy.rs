@@ -231,6 +231,67 @@ fn what_nobody_is_left_to_end_is_swept_from_awss_side_and_data_stays() {
     });
 }
 
+/// A node's interface that is still there as the cluster goes: EKS then leaves the cluster's security group behind.
+#[test]
+fn a_cluster_group_that_eks_leaves_behind_goes_with_its_vpc() {
+    for marked in [true, false] {
+        virtual_time(async {
+            let loaded = nothing_stays();
+            let region = Region::new(7, &loaded.spec.account);
+            complete(&apply(&loaded, &region.world(&loaded)).await.expect("an apply").outcome);
+            let group = region.sandbox.with(|state| {
+                let region = inside(state, &loaded);
+                // One of the cluster's: the others may go before it.
+                let config = &region.eks.clusters[&loaded.spec.cluster.name].body["resourcesVpcConfig"];
+                let id = config["subnetIds"][0].as_str().expect("a subnet").to_owned();
+                let ec2 = &mut region.ec2;
+                let mut groups = ec2.security_groups.iter();
+                let (group, _) = groups.find(|(_, one)| one.name.starts_with("eks-cluster-sg-")).expect("EKS's group");
+                let group = group.clone();
+                let subnet = ec2.subnets[&id].clone();
+                let free = subnet.cidr.hosts().nth(900).expect("an address");
+                let mut leaked = NetworkInterface::in_subnet(&id, &subnet, free);
+                "aws-K8S-i-0123456789abcdef0".clone_into(&mut leaked.description);
+                leaked.groups = vec![group.clone()];
+                ec2.network_interfaces.insert("eni-0leaked".to_owned(), leaked);
+                if !marked {
+                    ec2.tags.entry(group.clone()).or_default().retain(|key, _| !key.starts_with("rem-ci:"));
+                }
+                group
+            });
+            let destroyed = gone(&loaded, &region).await;
+            assert_eq!((destroyed.exit(), destroyed.leftovers.as_slice()), (Exit::Done, &[][..]), "marked: {marked}");
+            let reports = destroyed.applied.outcome.reports.iter();
+            let calls = reports.filter(|step| step.address.kind() == "vpc").map(|step| step.calls).sum::<u64>();
+            // The refused delete, five looks, the group's end.
+            assert!(calls > 6, "EKS has left {group} behind: {calls} calls");
+        });
+    }
+}
+
+#[test]
+fn what_holds_a_vpc_is_named() {
+    virtual_time(async {
+        let loaded = nothing_stays();
+        let region = Region::new(7, &loaded.spec.account);
+        let world = region.world(&loaded);
+        complete(&apply(&loaded, &world).await.expect("an apply").outcome);
+        let vpc = region.sandbox.with(|state| inside(state, &loaded).ec2.vpcs.keys().next().cloned().expect("a VPC"));
+        let call = world.cloud.ec2.create_security_group().group_name("bastion").description("by hand").vpc_id(vpc);
+        let id = call.send().await.expect("CreateSecurityGroup").group_id().expect("an id").to_owned();
+
+        let destroyed = destroy(&loaded, &world).await.expect("a destroy");
+        assert_eq!(destroyed.exit(), Exit::Incomplete);
+        let failed: Vec<_> = destroyed.applied.outcome.reports.iter().filter_map(|step| step.error.as_ref()).collect();
+        let said = failed.iter().map(|failure| failure.message.as_str()).collect::<Vec<_>>();
+        assert_eq!(said.len(), 1, "{said:?}");
+        assert!(said[0].ends_with(&format!("Held by security group {id} (bastion).")), "{said:?}");
+
+        world.cloud.ec2.delete_security_group().group_id(id).send().await.expect("DeleteSecurityGroup");
+        assert_eq!(gone(&loaded, &region).await.exit(), Exit::Done);
+    });
+}
+
 fn nothing_approved() -> Approval {
     Approval { digest: String::new(), plan: None, acknowledged: Vec::new(), no_lock: false, only: None }
 }

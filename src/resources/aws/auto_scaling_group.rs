@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_autoscaling::types::{AutoScalingGroup as Group, Filter, Tag, TagDescription};
 
-use super::ec2_common::{fields, gone_is_done, is_of, some_set, stand_for, tag_changes, text};
+use super::ec2_common::{fields, gone_is_done, is_of, marked, some_set, stand_for, tag_changes, text};
 use crate::cloud::{Cloud, failed};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Patience, Read, Ready, Resource,
@@ -42,6 +42,7 @@ impl Resource for AutoScalingGroup {
             Field::fixed("cluster", "it goes with its node group", "the cluster it belongs to"),
             Field::fixed("nodeGroup", "it goes with its node group", "the node group it belongs to"),
             Field::in_place("tags", "tags of ours"),
+            Field::in_place("marked", "whether it carries the three tags of ours"),
             Field::in_place("propagated", "the tags that new instances get too"),
         ],
         rank: 0,
@@ -60,6 +61,7 @@ impl Resource for AutoScalingGroup {
             ("cluster", Some(Value::text(&self.cluster))),
             ("nodeGroup", Some(Value::text(&self.node_group))),
             ("tags", Some(Value::tags(&self.tags))),
+            ("marked", Some("true".into())),
             ("propagated", some_set(self.tags.keys())),
         ])
     }
@@ -175,6 +177,7 @@ fn as_live(group: &Group) -> Option<Live> {
         ("cluster", Some(cluster)),
         ("nodeGroup", Some(node_group)),
         ("tags", Some(tags)),
+        ("marked", Some(marked(&live))),
         ("propagated", propagated),
     ]);
     live.names.insert("arn".to_owned(), group.auto_scaling_group_arn().unwrap_or_default().to_owned());

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types;
 
-use super::ec2_common::{fields, filter, gone_is_done, id_of, is_of, live, retag, stand_for, text};
+use super::ec2_common::{fields, filter, gone_is_done, id_of, is_of, live, marked, retag, stand_for, text};
 use super::security_group;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
@@ -37,6 +37,7 @@ impl Resource for ClusterSecurityGroup {
         fields: &[
             Field::fixed("cluster", "it goes with its cluster", "the cluster it belongs to"),
             Field::in_place("tags", "tags of ours"),
+            Field::in_place("marked", "whether it carries the three tags of ours"),
         ],
         rank: 0,
         custody: Custody::Child,
@@ -51,7 +52,11 @@ impl Resource for ClusterSecurityGroup {
     }
 
     fn want(&self, _facts: &Facts) -> Fields {
-        fields([("cluster", Some(Value::text(&self.cluster))), ("tags", Some(Value::tags(&self.tags)))])
+        fields([
+            ("cluster", Some(Value::text(&self.cluster))),
+            ("tags", Some(Value::tags(&self.tags))),
+            ("marked", Some("true".into())),
+        ])
     }
 
     fn after(&self) -> Vec<Address> {
@@ -121,6 +126,7 @@ fn as_live(group: &types::SecurityGroup) -> Read<Option<Live>> {
     live.inside = group.vpc_id().map(str::to_owned);
     let all = live.free_tags();
     let tags = Value::tags(all.text_entries().filter(|(key, _)| !from_eks(key)));
-    live.fields = fields([("cluster", Some(Value::Text(cluster))), ("tags", Some(tags))]);
+    let marked = marked(&live);
+    live.fields = fields([("cluster", Some(Value::Text(cluster))), ("tags", Some(tags)), ("marked", Some(marked))]);
     Ok(Some(live))
 }

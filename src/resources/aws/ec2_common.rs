@@ -9,7 +9,9 @@ use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use aws_smithy_types::retry::RetryConfig;
 
 use crate::cloud::{Cloud, failed};
-use crate::engine::{Address, Change, Class, Cx, Failure, Fields, Live, Scope, TAG_ENVIRONMENT, TAG_RESOURCE, Value};
+use crate::engine::{
+    Address, Change, Class, Cx, Failure, Fields, Live, Scope, TAG_ENVIRONMENT, TAG_RESOURCE, TAG_STACK, Value,
+};
 
 /// Fields by name, from pairs; pairs without a value are left out: what is absent is no key.
 pub(super) fn fields<const N: usize>(pairs: [(&str, Option<Value>); N]) -> Fields {
@@ -67,9 +69,17 @@ pub(super) fn once() -> aws_sdk_ec2::config::Builder {
 
 /// Marks a thing found by name as taking an address's place, unless its tags say so already.
 pub(super) fn stand_for(live: &mut Live, address: &Address) {
-    if live.tags.get(TAG_RESOURCE).map(String::as_str) != Some(address.as_str()) {
+    let said = live.tags.get(TAG_RESOURCE).map(String::as_str) == Some(address.as_str());
+    if !(said && live.tags.contains_key(TAG_STACK)) {
         live.stands_for = Some(address.clone());
     }
+}
+
+/// The field `marked` of what AWS makes along with something else: it comes without our tags, and where the configuration
+/// declares none, nothing but this field would say that they are missing. Without them its costs, and what is left of it,
+/// cannot be told to be ours.
+pub(super) fn marked(live: &Live) -> Value {
+    Value::text([TAG_ENVIRONMENT, TAG_STACK, TAG_RESOURCE].iter().all(|key| live.tags.contains_key(*key)))
 }
 
 /// Whether a field is among the changes.

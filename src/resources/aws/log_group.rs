@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws_sdk_cloudwatchlogs::types;
 use futures_util::future::try_join_all;
 
-use super::ec2_common::{changed, fields, gone_is_done, is_of, stand_for, tag_changes, text};
+use super::ec2_common::{changed, fields, gone_is_done, is_of, marked, stand_for, tag_changes, text};
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Resource,
@@ -57,6 +57,7 @@ impl Resource for LogGroup {
             Field::replaces("name", Order::CreateFirst, "EKS's name for it"),
             Field::in_place("retentionDays", "days that events are kept; for ever if absent"),
             Field::in_place("tags", "tags"),
+            Field::in_place("marked", "whether it carries the three tags of ours"),
         ],
         // Last of all: EKS writes it anew while a cluster is being deleted.
         rank: 5,
@@ -75,6 +76,7 @@ impl Resource for LogGroup {
             ("name", Some(Value::Text(self.name()))),
             ("retentionDays", Some(Value::text(self.retention_days))),
             ("tags", Some(Value::tags(&self.tags))),
+            ("marked", Some("true".into())),
         ])
     }
 
@@ -179,6 +181,7 @@ async fn as_live(world: &Cloud, group: &types::LogGroup) -> Read<Option<Live>> {
         ("name", Some(Value::text(name))),
         ("retentionDays", group.retention_in_days().map(Value::text)),
         ("tags", Some(live.free_tags())),
+        ("marked", Some(marked(&live))),
     ]);
     live.names.extend([("name".to_owned(), name.to_owned()), ("arn".to_owned(), arn)]);
     Ok(Some(live))

@@ -12,6 +12,7 @@ pub(in crate::resources) mod eks;
 pub mod event_rule;
 pub mod facts;
 pub mod github_provider;
+mod holders;
 mod iam;
 pub mod iam_policy;
 pub mod iam_role;

@@ -9,6 +9,7 @@ use super::ec2_common::{
     changed, fields, filter, gone_is_done, half_made, id_of, is_of, live, once, ours, retag, set_tags, stand_for,
     tag_map, tagged, text,
 };
+use super::holders;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
     Address, Change, Class, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Ready,
@@ -125,34 +126,14 @@ impl Resource for Subnet {
 
     async fn delete(world: &Cloud, _cx: &Cx, live: &Live) -> Result<(), Failure> {
         let call = world.ec2.delete_subnet().subnet_id(&live.id).send().await;
-        let ended = gone_is_done(call.map_err(failed("ec2:DeleteSubnet")));
-        if ended.as_ref().is_err_and(|failure| failure.code == "DependencyViolation") {
-            // The engine tries again: by then these are out of the way.
-            remove_orphaned_interfaces(world, &live.id).await?;
+        match gone_is_done(call.map_err(failed("ec2:DeleteSubnet"))) {
+            Err(failure) if failure.code == "DependencyViolation" => {
+                // The engine tries again: by then the orphans are out of the way, or somebody has been told what is.
+                Err(holders::named(failure, holders::of_subnet(world, &live.id).await))
+            }
+            ended => ended,
         }
-        ended
     }
-}
-
-/// What the VPC CNI calls the interfaces it attaches to nodes. They are not deleted with their node: a node that ends before
-/// the CNI has cleaned up leaves them behind, `available`, in the way of their subnet ("Troubleshooting", amazon-vpc-cni-k8s).
-const CNI_INTERFACE: &str = "aws-K8S-";
-
-/// Deletes interfaces of ended nodes in a subnet that is about to go. Nothing that is attached, and nothing of others.
-async fn remove_orphaned_interfaces(world: &Cloud, subnet: &str) -> Result<(), Failure> {
-    let filters = vec![filter("subnet-id", [subnet]), filter("status", ["available"])];
-    let call = world.ec2.describe_network_interfaces().set_filters(Some(filters)).into_paginator().items().send();
-    let found: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed("ec2:DescribeNetworkInterfaces"))?;
-    let orphans = found
-        .iter()
-        .filter(|interface| interface.description().is_some_and(|text| text.starts_with(CNI_INTERFACE)))
-        .filter_map(types::NetworkInterface::network_interface_id);
-    let ends = orphans.map(|id| async move {
-        let call = world.ec2.delete_network_interface().network_interface_id(id).send().await;
-        gone_is_done(call.map_err(failed("ec2:DeleteNetworkInterface")))
-    });
-    futures_util::future::try_join_all(ends).await?;
-    Ok(())
 }
 
 async fn map_public_ip(world: &Cloud, id: &str, on: bool) -> Result<(), Failure> {

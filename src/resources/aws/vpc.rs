@@ -6,12 +6,13 @@ use aws_sdk_ec2::types::{self, AttributeBooleanValue, ResourceType, VpcAttribute
 use futures_util::future::{try_join, try_join_all};
 
 use super::ec2_common::{
-    changed, fields, filter, gone_is_done, half_made, id_of, is_of, live, once, ours, retag, tagged, text,
+    changed, fields, gone_is_done, half_made, id_of, is_of, live, once, ours, retag, tagged, text,
 };
+use super::holders;
 use crate::cloud::{Cloud, failed, gone_is_none};
 use crate::engine::{
     Address, Change, Custody, Cx, Facts, Failure, Field, Fields, Kind, Live, Order, Patience, Read, Ready, Resource,
-    Scope, TAG_STACK, Value,
+    Scope, Value,
 };
 
 /// The environment's own VPC, `network/vpc`.
@@ -37,7 +38,11 @@ impl Resource for Vpc {
             "ec2:CreateVpc",
             "ec2:ModifyVpcAttribute",
             "ec2:DeleteVpc",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeNetworkInterfaces",
             "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcEndpoints",
             "ec2:DeleteSecurityGroup",
             "ec2:CreateTags",
             "ec2:DeleteTags",
@@ -119,27 +124,14 @@ impl Resource for Vpc {
 
     async fn delete(world: &Cloud, cx: &Cx, live: &Live) -> Result<(), Failure> {
         let call = world.ec2.delete_vpc().vpc_id(&live.id).send().await;
-        let ended = gone_is_done(call.map_err(failed("ec2:DeleteVpc")));
-        if ended.as_ref().is_err_and(|failure| failure.code == "DependencyViolation") {
-            // The engine tries again: by then these are out of the way.
-            remove_orphaned_groups(world, cx, &live.id).await?;
+        match gone_is_done(call.map_err(failed("ec2:DeleteVpc"))) {
+            Err(failure) if failure.code == "DependencyViolation" => {
+                // The engine tries again: by then the groups are out of the way, or somebody has been told what is.
+                Err(holders::named(failure, holders::of_vpc(world, cx, &live.id).await))
+            }
+            ended => ended,
         }
-        ended
     }
-}
-
-/// EKS leaves the cluster's security group behind where an interface still used it as the cluster went. It carries our tags,
-/// and nothing of ours deletes it but its VPC.
-async fn remove_orphaned_groups(world: &Cloud, cx: &Cx, vpc: &str) -> Result<(), Failure> {
-    let filters = vec![filter("vpc-id", [vpc]), filter(format!("tag:{TAG_STACK}"), [cx.stack.as_str()])];
-    let call = world.ec2.describe_security_groups().set_filters(Some(filters)).into_paginator().items().send();
-    let found: Vec<_> = call.collect::<Result<_, _>>().await.map_err(failed("ec2:DescribeSecurityGroups"))?;
-    let ends = found.iter().filter_map(types::SecurityGroup::group_id).map(|id| async move {
-        let call = world.ec2.delete_security_group().group_id(id).send().await;
-        gone_is_done(call.map_err(failed("ec2:DeleteSecurityGroup")))
-    });
-    futures_util::future::try_join_all(ends).await?;
-    Ok(())
 }
 
 fn flag(on: bool) -> AttributeBooleanValue {

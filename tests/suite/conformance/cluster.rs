@@ -103,6 +103,12 @@ pub(super) const ROWS: &[Row] = &[
     row!("cluster-security-group", ["tags"], "cluster/cluster-security-group", InPlace, |h| {
         h.ec2_tag("cluster/cluster-security-group").await;
     }),
+    row!("cluster-security-group", ["marked"], "cluster/cluster-security-group", InPlace, |h| {
+        let key = |key: &str| aws_sdk_ec2::types::Tag::builder().key(key).build();
+        let keys = [rem_ci::engine::TAG_ENVIRONMENT, rem_ci::engine::TAG_STACK, rem_ci::engine::TAG_RESOURCE].map(key);
+        let call = h.cloud.ec2.delete_tags().resources(h.id("cluster/cluster-security-group"));
+        call.set_tags(Some(keys.to_vec())).send().await.expect("DeleteTags")
+    }),
     row!("cluster-security-group", ["cluster"], "cluster/cluster-security-group", Apart, |h| {
         let id = h.id("cluster/cluster-security-group");
         h.edit(|all| all.region["ec2"]["tags"][&id] = replaced(&all.region["ec2"]["tags"][&id], CLUSTER, "by-hand"));
@@ -113,6 +119,13 @@ pub(super) const ROWS: &[Row] = &[
             .resource_type("auto-scaling-group");
         let tag = tag.key("team").value("intruders").propagate_at_launch(false).build();
         h.cloud.autoscaling.create_or_update_tags().tags(tag).send().await.expect("CreateOrUpdateTags")
+    }),
+    row!("auto-scaling-group", ["marked"], "cluster/auto-scaling-group/system", InPlace, |h| {
+        let tag = aws_sdk_autoscaling::types::Tag::builder()
+            .resource_id(h.id("cluster/auto-scaling-group/system"))
+            .resource_type("auto-scaling-group");
+        let tag = tag.key(rem_ci::engine::TAG_STACK).build();
+        h.cloud.autoscaling.delete_tags().tags(tag).send().await.expect("DeleteTags")
     }),
     row!("auto-scaling-group", ["nodeGroup"], "cluster/auto-scaling-group/system", Fixed, |h| {
         let id = h.id("cluster/auto-scaling-group/system");

@@ -173,6 +173,11 @@ pub(super) const ROWS: &[Row] = &[
         let arn = h.cloud.arn("logs", &format!("log-group:{}", h.id("cluster/log-group")));
         h.cloud.logs.tag_resource().resource_arn(arn).tags("team", "intruders").send().await.expect("TagResource")
     }),
+    row!("log-group", ["marked"], "cluster/log-group", InPlace, |h| {
+        let arn = h.cloud.arn("logs", &format!("log-group:{}", h.id("cluster/log-group")));
+        let call = h.cloud.logs.untag_resource().resource_arn(arn);
+        call.tag_keys(rem_ci::engine::TAG_RESOURCE).send().await.expect("UntagResource")
+    }),
     row!("log-group", ["name"], "cluster/log-group", Leaf, |h| {
         let name = h.id("cluster/log-group");
         h.edit(|all| Insides::rename(&mut all.region["logs"]["groups"], &name, "/aws/eks/by-hand/cluster"));
