@@ -5,12 +5,14 @@
 //! | `hand.rs` | a person in the console |
 //! | `shipped.rs` | the same for dev, staging and prod as they are shipped |
 //! | `deletes.rs` | what a person deletes there |
+//! | `digest.rs` | every value is in the digest of a plan |
 //! | `everything.rs` | an environment with all that is optional |
 //! | `network.rs`, `identity.rs`, `cluster.rs`, `inside.rs` | one drift for each field |
 //! | `existing.rs` | the kind that only somebody else's VPC has |
 
 mod cluster;
 mod deletes;
+mod digest;
 mod everything;
 mod existing;
 mod hand;

@@ -68,7 +68,12 @@ fn every_file_and_every_test_that_it_names_is_there() {
         for proof in proofs {
             named += 1;
             let Some((file, name)) = proof.split_once("::") else {
-                lost.push(format!("{rule}: {proof} is no test"));
+                // A check that `.ci/run` makes.
+                let (place, script) = proof.rsplit_once('/').unwrap_or_default();
+                let run = std::fs::read_to_string(root().join(".ci/run")).expect(".ci/run");
+                if !(place.starts_with(".ci") && root().join(proof).is_file() && run.contains(script)) {
+                    lost.push(format!("{rule}: {proof} is no test"));
+                }
                 continue;
             };
             let text = std::fs::read_to_string(root().join(file)).unwrap_or_default();

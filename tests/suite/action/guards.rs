@@ -136,12 +136,20 @@ fn another_account_or_name() {
 fn credentials_of_another_account() {
     virtual_time(async {
         let lab = Lab::new();
-        lab.edit("account: \"123456789012\"", "account: \"999999999999\"");
-        lab.sync();
         let pull = lab.open("longer-logs", "retentionDays: 7", "retentionDays: 14");
+        lab.region.sandbox.with(|state| state.accounts.entry("999999999999".to_owned()).or_default().clone());
+        *lab.account.borrow_mut() = Some("999999999999".to_owned());
         let done = lab.planned(pull, "opened").run().await;
-        // The sandbox gives whoever asks for an account its administrator, and finds no such account.
-        assert_ne!(done.exit, Exit::Done);
+        assert_eq!((done.exit, done.annotated[0].code), (Exit::Refused, "wrong-account"), "{:#?}", done.annotated);
         assert_ne!(lab.status(&lab.head(pull), PLAN).0, "success");
+        // With its own it is planned, and an apply asks again.
+        *lab.account.borrow_mut() = None;
+        lab.plan(pull).await;
+        let before = lab.merge(pull, How::Squash);
+        *lab.account.borrow_mut() = Some("999999999999".to_owned());
+        let done = lab.pushed(&before).run().await;
+        assert_eq!((done.exit, done.annotated[0].code), (Exit::Refused, "wrong-account"), "{:#?}", done.annotated);
+        *lab.account.borrow_mut() = None;
+        assert_eq!(lab.pushed(&before).again(9003, 2).run().await.exit, Exit::Done);
     });
 }

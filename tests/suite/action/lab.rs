@@ -71,6 +71,8 @@ pub(super) struct Lab {
     runs: Cell<u64>,
     /// Whether worlds call themselves live: guards that are notes in the sandbox are errors then.
     pub(super) live: Cell<bool>,
+    /// Whose credentials a job gets, if not those of the account that its file names.
+    pub(super) account: RefCell<Option<String>>,
     /// Worlds that were opened, by what for.
     pub(super) opened: RefCell<Vec<&'static str>>,
     /// Done when the next world is opened: the world goes on while a run looks.
@@ -133,6 +135,7 @@ impl Lab {
             repository: tempfile::tempdir().expect("a folder"),
             runs: Cell::new(9000),
             live: Cell::new(false),
+            account: RefCell::default(),
             opened: RefCell::new(Vec::new()),
             meanwhile: RefCell::new(None),
         };
@@ -214,6 +217,17 @@ impl Lab {
         self.double.with(|state| state.open_pull(branch, "main", &ann(), branch))
     }
 
+    /// Opens a pull request that changes nothing but the version of rem-ci in a workflow.
+    pub(super) fn bump(&self) -> u64 {
+        let branch = "rem-ci-2";
+        self.git(&["switch", "--quiet", "--create", branch, "main"]);
+        self.write(".github/workflows/rem-ci.yml", "jobs:\n  a:\n    steps:\n      - uses: acme/rem-ci@2\n");
+        self.commit("Another rem-ci");
+        self.git(&["switch", "--quiet", "main"]);
+        self.sync();
+        self.double.with(|state| state.open_pull(branch, "main", &ann(), branch))
+    }
+
     /// Pushes another change to a pull request.
     pub(super) fn push(&self, pull: u64, from: &str, to: &str) -> String {
         let branch = self.double.with(|state| state.pulls[&pull].head_branch.clone());
@@ -261,6 +275,34 @@ impl Lab {
             let commits: Vec<String> = commits.lines().map(str::to_owned).collect();
             self.double.with(|state| state.merged(*pull, commits));
         }
+    }
+
+    /// Three pull requests that have nothing to do with one another.
+    pub(super) fn three(&self) -> [u64; 3] {
+        [
+            self.open("longer-logs", "retentionDays: 7", "retentionDays: 14"),
+            self.open("more-room", "limits: {cpu: 20, memory: 80Gi}", "limits: {cpu: 30, memory: 80Gi}"),
+            self.open("burst", "limits: {cpu: 20, memory: 40Gi}", "limits: {cpu: 20, memory: 60Gi}"),
+        ]
+    }
+
+    /// The merge queue puts one on the other. Gives the group (branch, base, head) and which commits each brings.
+    pub(super) fn queue(&self, pulls: &[u64]) -> ((String, String, String), Vec<(u64, String)>) {
+        let before = self.tip();
+        let last = pulls.last().expect("a pull request");
+        let queue = format!("gh-readonly-queue/main/pr-{last}-{before}");
+        self.git(&["switch", "--quiet", "--create", &queue]);
+        let mut ranges = Vec::new();
+        for pull in pulls {
+            let branch = self.double.with(|state| state.pulls[pull].head_branch.clone());
+            let message = format!("Merge pull request #{pull} from octo/{branch}");
+            self.git(&["merge", "--quiet", "--no-ff", "-m", &message, &branch]);
+            ranges.push((*pull, format!("{0}^..{0}", self.git(&["rev-parse", "HEAD"]))));
+        }
+        let head = self.git(&["rev-parse", "HEAD"]);
+        self.git(&["switch", "--quiet", "main"]);
+        self.sync();
+        ((queue, before, head), ranges)
     }
 
     fn job(&self, event: &'static str, payload: Json, sha: &str, reference: &str) -> Job<'_> {
@@ -375,6 +417,7 @@ pub(super) fn masked(text: &str) -> String {
         (r"\b(nat|eipalloc|rtb)-[0-9a-f]{17}\b", "$1-ID"),
         (r"\b\d+:\d\d\b", "M:SS"),
         (r"0 of \d+ pods", "0 of N pods"),
+        (r"`[0-9a-f]{8}…[0-9a-f]{4}`", "`DIGEST`"),
     ];
     rules.iter().fold(text.to_owned(), |text, (pattern, with)| {
         let pattern = regex_lite::Regex::new(pattern).expect("a pattern");
@@ -389,7 +432,11 @@ impl Opener for Lab {
         if let Some(meanwhile) = meanwhile {
             meanwhile(self);
         }
-        let world = World::simulated(self.region.sandbox.clone(), self.region.clock, spec, None);
+        let mut spec = spec.clone();
+        if let Some(account) = &*self.account.borrow() {
+            spec.account.clone_from(account);
+        }
+        let world = World::simulated(self.region.sandbox.clone(), self.region.clock, &spec, None);
         let mode = if self.live.get() { Mode::Live } else { world.mode };
         Box::pin(std::future::ready(Ok(World { mode, ..world })))
     }

@@ -73,36 +73,19 @@ fn by_rebasing() {
 fn a_merge_group_of_three() {
     virtual_time(async {
         let lab = Lab::new();
-        let pulls = [
-            lab.open("longer-logs", "retentionDays: 7", "retentionDays: 14"),
-            lab.open("more-room", "limits: {cpu: 20, memory: 80Gi}", "limits: {cpu: 30, memory: 80Gi}"),
-            lab.open("burst", "limits: {cpu: 20, memory: 40Gi}", "limits: {cpu: 20, memory: 60Gi}"),
-        ];
+        let pulls = lab.three();
         for pull in pulls {
             lab.plan(pull).await;
         }
-        // The queue puts one on the other, and asks about the whole.
         let before = lab.tip();
-        let queue = format!("gh-readonly-queue/main/pr-{}-{before}", pulls[2]);
-        lab.git(&["switch", "--quiet", "--create", &queue]);
-        let mut merges = Vec::new();
-        for pull in pulls {
-            let branch = lab.double.with(|state| state.pulls[&pull].head_branch.clone());
-            let message = format!("Merge pull request #{pull} from octo/{branch}");
-            lab.git(&["merge", "--quiet", "--no-ff", "-m", &message, &branch]);
-            merges.push(lab.git(&["rev-parse", "HEAD"]));
-        }
-        lab.git(&["switch", "--quiet", "main"]);
-        lab.sync();
-        let group = (queue.clone(), before.clone(), merges[2].clone());
+        let (group, ranges) = lab.queue(&pulls);
         let done = lab.grouped(&group).run().await;
         assert_eq!(done.ended(), (Exit::Done, Vec::new()), "{:#?}", done.annotated);
         assert_eq!(done.outputs["to-change"], "3");
-        assert_eq!(lab.status(&merges[2], PLAN).0, "success");
+        assert_eq!(lab.status(&group.2, PLAN).0, "success");
 
-        lab.git(&["merge", "--quiet", "--ff-only", &queue]);
-        let range = |at: usize| format!("{0}^..{0}", merges[at]);
-        lab.brought(&[(pulls[0], range(0)), (pulls[1], range(1)), (pulls[2], range(2))]);
+        lab.git(&["merge", "--quiet", "--ff-only", &group.0]);
+        lab.brought(&ranges);
         let done = lab.pushed(&before).run().await;
         assert_eq!(done.ended(), (Exit::Done, Vec::new()), "{:#?}", done.annotated);
         for pull in pulls {

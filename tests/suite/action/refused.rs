@@ -52,31 +52,83 @@ fn what_has_changed_in_between_is_not_applied() {
 
 #[test]
 fn merged_before_the_plan_had_ended() {
-    for (state, code) in [("pending", "plan-unfinished"), ("failure", "plan-failed")] {
+    for (state, ended) in [
+        ("pending", (Exit::Refused, vec!["plan-unfinished"])),
+        ("failure", (Exit::Refused, vec!["plan-failed"])),
+        ("success", (Exit::Done, Vec::new())),
+    ] {
         virtual_time(async {
             let lab = Lab::new();
             let pull = lab.open("longer-logs", FROM, TO);
             lab.plan(pull).await;
             let head = lab.head(pull);
-            lab.double.with(|github| github.status(&head, PLAN, state, "planning", &Actor::actions()));
+            let text = lab.status(&head, PLAN).1;
+            lab.double.with(|github| github.status(&head, PLAN, state, &text, &Actor::actions()));
             let before = lab.merge(pull, How::Merge);
             let done = lab.pushed(&before).run().await;
-            assert_eq!(done.ended(), (Exit::Refused, vec![code]));
-            assert!(untouched(&lab).await);
+            assert_eq!(done.ended(), ended, "{state}");
+            assert_eq!(untouched(&lab).await, done.exit != Exit::Done, "{state}");
         });
     }
 }
 
 #[test]
 fn never_planned() {
-    virtual_time(async {
-        let lab = Lab::new();
-        let pull = lab.open("longer-logs", FROM, TO);
-        let before = lab.merge(pull, How::Merge);
-        let done = lab.pushed(&before).run().await;
-        assert_eq!(done.ended(), (Exit::Refused, vec!["plan-missing"]));
-        assert!(untouched(&lab).await);
-    });
+    for planned in [false, true] {
+        virtual_time(async {
+            let lab = Lab::new();
+            let pull = lab.open("longer-logs", FROM, TO);
+            if planned {
+                lab.plan(pull).await;
+            }
+            let before = lab.merge(pull, How::Merge);
+            let done = lab.pushed(&before).run().await;
+            let ended = if planned { (Exit::Done, Vec::new()) } else { (Exit::Refused, vec!["plan-missing"]) };
+            assert_eq!(done.ended(), ended, "planned: {planned}");
+            assert_eq!(untouched(&lab).await, !planned);
+        });
+    }
+}
+
+/// A bump of rem-ci itself is planned by the old one, and a program's pull request not at all: what the new one makes of it
+/// is applied only where that is nothing. The hand on the queue stands for what the new one would want otherwise.
+#[test]
+fn a_bump_of_rem_ci_that_changes_a_plan_goes_to_the_gate() {
+    for (bot, changes) in [(true, false), (true, true), (false, false), (false, true)] {
+        virtual_time(async {
+            let lab = Lab::new();
+            let pull = lab.bump();
+            if bot {
+                let bot = Actor { login: "renovate[bot]".to_owned(), id: 29_139_614, kind: "Bot" };
+                lab.double.with(|github| github.pulls.get_mut(&pull).expect("it").author = bot);
+                assert_eq!(lab.planned(pull, "opened").run().await.exit, Exit::Done);
+                assert_eq!(lab.opened.borrow().len(), 0, "no cloud for a program");
+            } else {
+                lab.plan(pull).await;
+            }
+            let before = lab.merge(pull, How::Squash);
+            if changes {
+                by_hand(&lab, false).await;
+            }
+            let done = lab.pushed(&before).run().await;
+            let told = format!("bot: {bot}, changes: {changes}: {:?} {:#?}", done.codes, done.annotated);
+            let queue = || async {
+                let plan = look(&lab.loaded(), &lab.world()).await.expect("a look").plan;
+                moved(&plan).iter().any(|row| row.contains("sqs-queue"))
+            };
+            if !changes {
+                assert_eq!(done.ended(), (Exit::Done, Vec::new()), "{told}");
+                return;
+            }
+            assert!(matches!(done.exit, Exit::Refused | Exit::PlanChanged), "{told}");
+            assert!(queue().await, "it is as it was");
+            lab.with_reviewers();
+            let digest = lab.pushed(&before).with("REM_CI_COMMAND", "plan").run().await.outputs["plan-digest"].clone();
+            let done = lab.pushed(&before).with("REM_CI_EXPECT_PLAN", &digest).run().await;
+            assert_eq!(done.ended(), (Exit::Done, Vec::new()), "bot: {bot}: {:#?}", done.annotated);
+            assert!(!queue().await);
+        });
+    }
 }
 
 /// A direct push goes to the gate: with people there, who were shown the new plan, it is applied.
@@ -110,22 +162,27 @@ fn a_direct_push_waits_for_people() {
     });
 }
 
-/// The right status, by whoever can write to the repository, and no approval behind it.
+/// The right status, by whoever can write to the repository, and no approval behind it; and the same status with one.
 #[test]
 fn a_forged_status_approves_nothing() {
-    virtual_time(async {
-        let lab = Lab::new();
-        let pull = lab.open("longer-logs", FROM, TO);
-        let head = lab.head(pull);
-        let (loaded, world) = (lab.loaded(), lab.world());
-        let text = format!("+0 ~1 -0 · plan {} · input {}", "ab".repeat(32), "cd".repeat(8));
-        lab.double.with(|github| github.status(&head, PLAN, "success", &text, &Actor::actions()));
-        let before = lab.merge(pull, How::Merge);
-        let done = lab.pushed(&before).run().await;
-        assert_eq!(done.ended(), (Exit::PlanChanged, vec!["approval-forged"]));
-        assert!(untouched(&lab).await);
-        drop((loaded, world));
-    });
+    for forged in [true, false] {
+        virtual_time(async {
+            let lab = Lab::new();
+            let pull = lab.open("longer-logs", FROM, TO);
+            let head = lab.head(pull);
+            let mut text = format!("+0 ~1 -0 · plan {} · input {}", "ab".repeat(32), "cd".repeat(8));
+            if !forged {
+                lab.plan(pull).await;
+                text = lab.status(&head, PLAN).1;
+            }
+            lab.double.with(|github| github.status(&head, PLAN, "success", &text, &Actor::actions()));
+            let before = lab.merge(pull, How::Merge);
+            let done = lab.pushed(&before).run().await;
+            let refused = (Exit::PlanChanged, vec!["approval-forged"]);
+            assert_eq!(done.ended(), if forged { refused } else { (Exit::Done, Vec::new()) });
+            assert_eq!(untouched(&lab).await, forged);
+        });
+    }
 }
 
 /// An approval of one pull request, put where another's would be.
