@@ -14,6 +14,24 @@ use crate::run::{Halt, Source, apply_report, plan_report};
 use crate::view::out::Stream;
 use crate::view::{human, json, markdown, text};
 
+/// Whose jobs: the flags that `bootstrap` and `doctor` share.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(super) struct RepositoryArgs {
+    /// The repository whose jobs are trusted [default: GITHUB_REPOSITORY; for doctor else that of the remote `origin`]
+    #[arg(long = "repository", value_name = "OWNER/NAME")]
+    pub(super) full_name: Option<String>,
+    /// Its number [default: GITHUB_REPOSITORY_ID, else as GitHub says]
+    #[arg(long = "repository-id", value_name = "NUMBER")]
+    pub(super) id: Option<u64>,
+    /// Its owner's number [default: GITHUB_REPOSITORY_OWNER_ID, else as GitHub says]
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) owner_id: Option<u64>,
+    /// Its default branch, whose workflows are trusted, and from which applies and destroys run [default: as GitHub says, else
+    /// main]
+    #[arg(long, value_name = "BRANCH")]
+    pub(super) default_branch: Option<String>,
+}
+
 /// Arguments of `bootstrap`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -25,18 +43,8 @@ pub(super) struct Args {
     /// Environments: names or paths
     #[arg(value_name = "ENV", required = true)]
     pub(super) environments: Vec<String>,
-    /// The repository whose jobs are trusted [default: GITHUB_REPOSITORY]
-    #[arg(long, value_name = "OWNER/NAME")]
-    pub(super) repository: Option<String>,
-    /// Its number [default: GITHUB_REPOSITORY_ID]
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) repository_id: Option<u64>,
-    /// Its owner's number [default: GITHUB_REPOSITORY_OWNER_ID]
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) owner_id: Option<u64>,
-    /// The branch whose workflows are trusted, and from which applies and destroys run [default: as GitHub says, else main]
-    #[arg(long, value_name = "BRANCH")]
-    pub(super) default_branch: Option<String>,
+    #[command(flatten)]
+    pub(super) repository: RepositoryArgs,
     /// Who lets applies and destroys through: a login, or team:SLUG
     #[arg(long = "reviewer", visible_alias = "reviewers", value_name = "NAME", value_delimiter = ',')]
     pub(super) reviewers: Vec<String>,
@@ -61,10 +69,11 @@ impl Args {
     /// Which repository: by the flags, else as a runner names its own, else as GitHub says where there is a token.
     async fn repository(&self) -> Result<Repository, Halt> {
         let number = |flag: Option<u64>, name: &str| flag.or_else(|| cloud::env(name)?.parse().ok());
-        let full = self.repository.clone().or_else(|| cloud::env("GITHUB_REPOSITORY")).unwrap_or_default();
-        let mut id = number(self.repository_id, "GITHUB_REPOSITORY_ID");
-        let mut owner = number(self.owner_id, "GITHUB_REPOSITORY_OWNER_ID");
-        let mut branch = self.default_branch.clone();
+        let given = &self.repository;
+        let full = given.full_name.clone().or_else(|| cloud::env("GITHUB_REPOSITORY")).unwrap_or_default();
+        let mut id = number(given.id, "GITHUB_REPOSITORY_ID");
+        let mut owner = number(given.owner_id, "GITHUB_REPOSITORY_OWNER_ID");
+        let mut branch = given.default_branch.clone();
         if (id.is_none() || owner.is_none() || branch.is_none())
             && !self.print
             && let Some(client) = client(&full)?

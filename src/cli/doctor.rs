@@ -24,18 +24,8 @@ pub(super) struct Args {
     /// Ask nobody: only what this machine and the file say
     #[arg(long)]
     pub(super) offline: bool,
-    /// The repository whose jobs are trusted [default: GITHUB_REPOSITORY, else that of the remote `origin`]
-    #[arg(long, value_name = "OWNER/NAME")]
-    pub(super) repository: Option<String>,
-    /// Its number [default: GITHUB_REPOSITORY_ID, else as GitHub says]
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) repository_id: Option<u64>,
-    /// Its owner's number [default: GITHUB_REPOSITORY_OWNER_ID, else as GitHub says]
-    #[arg(long, value_name = "NUMBER")]
-    pub(super) owner_id: Option<u64>,
-    /// Its default branch [default: as GitHub says, else main]
-    #[arg(long, value_name = "BRANCH")]
-    pub(super) default_branch: Option<String>,
+    #[command(flatten)]
+    pub(super) repository: bootstrap::RepositoryArgs,
 }
 
 pub(super) async fn run(common: &Common, args: &Args, say: &Say) -> Result<Exit, Halt> {
@@ -108,7 +98,7 @@ fn shipped() -> Result<Vec<String>, Halt> {
 }
 
 fn full(args: &Args) -> Option<String> {
-    let named = args.repository.clone().or_else(|| cloud::env("GITHUB_REPOSITORY"));
+    let named = args.repository.full_name.clone().or_else(|| cloud::env("GITHUB_REPOSITORY"));
     named.or_else(|| config::origin(std::path::Path::new(".")))
 }
 
@@ -123,9 +113,9 @@ fn client(common: &Common, args: &Args) -> Result<Option<Client>, Halt> {
 async fn repository(args: &Args, client: Option<&Client>) -> Asked<Repository> {
     let number = |flag: Option<u64>, name: &str| flag.or_else(|| cloud::env(name)?.parse().ok());
     let name = full(args).ok_or("it is not known whose jobs are trusted: pass --repository OWNER/NAME")?;
-    let mut id = number(args.repository_id, "GITHUB_REPOSITORY_ID");
-    let mut owner = number(args.owner_id, "GITHUB_REPOSITORY_OWNER_ID");
-    let mut branch = args.default_branch.clone();
+    let mut id = number(args.repository.id, "GITHUB_REPOSITORY_ID");
+    let mut owner = number(args.repository.owner_id, "GITHUB_REPOSITORY_OWNER_ID");
+    let mut branch = args.repository.default_branch.clone();
     if let (Some(client), true) = (client, id.is_none() || owner.is_none() || branch.is_none()) {
         let found = client.repository().await.map_err(|error| error.to_string())?;
         id = id.or(Some(found.id));

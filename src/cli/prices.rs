@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Common, Format, Say};
 use crate::cloud::{self, Clock};
-use crate::cost::{Book, Gathered};
+use crate::cost::{Book, Gathered, services};
 use crate::problem::{Exit, Problem};
 use crate::run::Halt;
 use crate::view::{self, out::Stream};
@@ -64,14 +64,26 @@ async fn refresh(args: &Refresh, say: &Say) -> Result<Exit, Halt> {
             return Err(problem(format!("`{region}` is not a region"), "name regions as AWS does: eu-west-1"));
         }
         let again = "nothing was written; try again, or the other source (--api)";
+        let refused = |refused| problem(format!("{region}: {refused}"), again);
         let gathered = if args.api {
             let products = cloud::prices::products(region).await.map_err(|why| problem(why, again))?;
-            Gathered::from_products(region, &today, &products)
+            Gathered::from_products(region, &today, &products).map_err(refused)?
         } else {
-            let file = cloud::prices::bulk(&args.from, region).await.map_err(|why| problem(why, again))?;
-            Gathered::from_bulk(region, std::io::BufReader::new(file))
+            let file = |offer| async move {
+                let file = cloud::prices::bulk(&args.from, offer, region).await.map_err(|why| problem(why, again))?;
+                Ok::<_, Halt>(file.map(std::io::BufReader::new))
+            };
+            let none = || problem(format!("{region}: AWS has no price list of EC2 for it"), "check the region's name");
+            let instances = file("AmazonEC2").await?.ok_or_else(none)?;
+            let mut gathered = Gathered::from_bulk(region, instances).map_err(refused)?;
+            for offer in services::offers() {
+                if let Some(list) = file(offer).await? {
+                    gathered.add_bulk(offer, list).map_err(refused)?;
+                }
+            }
+            gathered
         };
-        all.push(gathered.map_err(|refused| problem(format!("{region}: {refused}"), again))?);
+        all.push(gathered);
     }
     let mut lines = Vec::new();
     let mut far = Vec::new();
@@ -83,14 +95,25 @@ async fn refresh(args: &Refresh, say: &Say) -> Result<Exit, Halt> {
         })?;
         for one in moved {
             let (old, new) = (one.old.normalize(), one.new.normalize());
-            far.push(format!("{region} {}: {old} -> {new} USD an hour", one.instance_type));
+            far.push(format!("{region} {}: {old} -> {new} USD", one.name));
         }
         let (changed, new, gone) = gathered.changes(known);
+        let services = gathered.services();
         lines.push(format!(
-            "{region}: {} types of {}: {changed} prices changed, {new} types new, {gone} gone",
+            "{region}: {} types of {}: {changed} prices changed, {new} types new, {gone} gone; {} prices of services",
             gathered.len(),
-            gathered.as_of
+            gathered.as_of,
+            services.len()
         ));
+        // What the lists did not have, and no earlier table has either.
+        let missing = services::ITEMS
+            .iter()
+            .map(|item| item.key)
+            .filter(|key| !services.contains_key(key) && known.and_then(|book| book.get(key)).is_none());
+        let missing: Vec<&str> = missing.collect();
+        if !missing.is_empty() {
+            lines.push(format!("{region}: no price of {}", missing.join(", ")));
+        }
     }
     if !far.is_empty() && !args.accept {
         let some: Vec<String> = far.iter().take(10).cloned().collect();

@@ -7,12 +7,15 @@ use std::io::{Seek as _, Write as _};
 
 use aws_sdk_pricing::types::{Filter, FilterType};
 use aws_smithy_types::DateTime;
+use futures_util::future::try_join_all;
+use http::StatusCode;
 use http_body_util::BodyExt as _;
 use rust_decimal::Decimal;
 
 use super::Cloud;
 use super::config::live;
 use super::errors::failed;
+use crate::cost::services;
 use crate::engine::Failure;
 
 /// IAM actions of this room, for the roles that `bootstrap` makes.
@@ -24,7 +27,8 @@ pub const BULK: &str = "https://pricing.us-east-1.amazonaws.com";
 /// Largest bulk file that is taken, in bytes: us-east-1's is about half of it.
 const LARGEST: u64 = 1 << 30;
 
-/// All products of EC2 that a node of Karpenter's may be billed as, a JSON text each.
+/// All products that a node of Karpenter's may be billed as, and those of the services that an environment uses, a JSON text
+/// each. The questions are asked side by side.
 ///
 /// # Errors
 /// No credentials, or a call that failed, as a lower-case fragment.
@@ -32,34 +36,55 @@ pub async fn products(region: &str) -> Result<Vec<String>, String> {
     // The service lives in few regions and knows of all.
     let config = live("us-east-1").await.map_err(|error| error.to_string())?;
     let client = aws_sdk_pricing::Client::new(&config);
-    let mut all = Vec::new();
     // The two questions that Karpenter asks: shared tenancy, and dedicated for bare metal.
-    for (tenancy, family) in [("Shared", "Compute Instance"), ("Dedicated", "Compute Instance (bare metal)")] {
-        let mut token = None;
-        loop {
-            let given = [
-                ("regionCode", region),
-                ("operatingSystem", "Linux"),
-                ("preInstalledSw", "NA"),
-                ("capacitystatus", "Used"),
-                ("marketoption", "OnDemand"),
-                ("tenancy", tenancy),
-                ("productFamily", family),
-            ];
-            let mut call = client.get_products().service_code("AmazonEC2").set_next_token(token);
-            for (field, value) in given {
-                let filter = Filter::builder().r#type(FilterType::TermMatch).field(field).value(value).build();
-                call = call.filters(filter.map_err(|error| error.to_string())?);
-            }
-            let page = call.send().await.map_err(failed("pricing:GetProducts")).map_err(|error| error.to_string())?;
-            all.extend(page.price_list.unwrap_or_default());
-            token = page.next_token.filter(|token| !token.is_empty());
-            if token.is_none() {
-                break;
-            }
+    let instances = [("Shared", "Compute Instance"), ("Dedicated", "Compute Instance (bare metal)")];
+    let instances = instances.map(|(tenancy, family)| {
+        let filters = vec![
+            ("operatingSystem", "Linux"),
+            ("preInstalledSw", "NA"),
+            ("capacitystatus", "Used"),
+            ("marketoption", "OnDemand"),
+            ("tenancy", tenancy),
+            ("productFamily", family),
+        ];
+        ("AmazonEC2", filters)
+    });
+    let services = services::families().map(|(offer, family)| {
+        let mut filters = vec![("productFamily", family)];
+        filters.retain(|(_, family)| !family.is_empty());
+        // Else every kind of volume.
+        if offer == "AmazonEC2" && family != "NAT Gateway" {
+            filters.push(("volumeApiName", "gp3"));
+        }
+        (offer, filters)
+    });
+    let asked = instances.into_iter().chain(services);
+    let asked = asked.map(|(offer, filters)| listed(&client, offer, region, filters));
+    Ok(try_join_all(asked).await?.concat())
+}
+
+/// All pages of one question.
+async fn listed(
+    client: &aws_sdk_pricing::Client,
+    offer: &str,
+    region: &str,
+    filters: Vec<(&str, &str)>,
+) -> Result<Vec<String>, String> {
+    let mut all = Vec::new();
+    let mut token = None;
+    loop {
+        let mut call = client.get_products().service_code(offer).set_next_token(token);
+        for (field, value) in std::iter::once(&("regionCode", region)).chain(&filters) {
+            let filter = Filter::builder().r#type(FilterType::TermMatch).field(*field).value(*value).build();
+            call = call.filters(filter.map_err(|error| error.to_string())?);
+        }
+        let page = call.send().await.map_err(failed("pricing:GetProducts")).map_err(|error| error.to_string())?;
+        all.extend(page.price_list.unwrap_or_default());
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(all);
         }
     }
-    Ok(all)
 }
 
 /// Types in one question for spot prices; EC2 takes no more than a hundred.
@@ -99,12 +124,13 @@ pub async fn spot(cloud: &Cloud, types: &[String], millis: i64) -> Result<Vec<(S
     Ok(prices.into_iter().map(|((kind, _), price)| (kind, price)).collect())
 }
 
-/// The bulk file of EC2 for a region, in a file that goes with its handle; complete, or an error.
+/// The bulk file of an offer for a region, in a file that goes with its handle; complete, or an error. `None` where the offer
+/// has no such file: S3 says 403 of what is not there to whoever may not list.
 ///
 /// # Errors
 /// Why it could not be had, as a lower-case fragment.
-pub async fn bulk(endpoint: &str, region: &str) -> Result<std::fs::File, String> {
-    let path = format!("/offers/v1.0/aws/AmazonEC2/current/{region}/index.json");
+pub async fn bulk(endpoint: &str, offer: &str, region: &str) -> Result<Option<std::fs::File>, String> {
+    let path = format!("/offers/v1.0/aws/{offer}/current/{region}/index.json");
     let url = format!("{}{path}", endpoint.trim_end_matches('/'));
     let text = |error: &dyn std::fmt::Display| format!("{url}: {error}");
     // The Kubernetes client is a plain HTTP client as long as nobody gives it a token.
@@ -113,6 +139,9 @@ pub async fn bulk(endpoint: &str, region: &str) -> Result<std::fs::File, String>
     let client = kube::Client::try_from(config).map_err(|error| text(&error))?;
     let request = http::Request::get(&path).body(kube::client::Body::empty()).map_err(|error| text(&error))?;
     let response = client.send(request).await.map_err(|error| text(&error))?;
+    if matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::FORBIDDEN) {
+        return Ok(None);
+    }
     if !response.status().is_success() {
         return Err(format!("{url}: status {}", response.status().as_u16()));
     }
@@ -134,7 +163,7 @@ pub async fn bulk(endpoint: &str, region: &str) -> Result<std::fs::File, String>
         return Err(format!("{url}: it ended after {read} of {} bytes", announced.unwrap_or_default()));
     }
     file.rewind().map_err(|error| text(&error))?;
-    Ok(file)
+    Ok(Some(file))
 }
 
 /// A file without a name: gone when it is closed, whatever happens.

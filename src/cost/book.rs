@@ -70,6 +70,9 @@ struct Ec2Table<'a> {
     source: &'a str,
     #[serde(borrow)]
     instance_types: BTreeMap<&'a str, (&'a str, u32, u64, &'a str, bool, bool)>,
+    /// Of a table that was read from AWS's lists: they go before the embedded ones.
+    #[serde(borrow, default)]
+    services: BTreeMap<&'a str, &'a str>,
 }
 
 #[derive(Deserialize)]
@@ -152,17 +155,22 @@ impl Book {
             let usd_per_hour = Decimal::from_str_exact(usd).ok()?;
             Some((name, InstancePrice { usd_per_hour, vcpu, memory_mib, arch, spot, gpu }))
         });
-        let services = services.into_iter().filter(|row| row.region == table.region).map(|row| {
+        // `*` is every region: what AWS gives away.
+        let here = |row: &ServiceRow| row.region == table.region || row.region == "*";
+        let services = services.into_iter().filter(here).map(|row| {
             // Once per region and process: the books live as long as the process.
             let source: &'static str = Box::leak(row.source.into_boxed_str());
             Some((row.key, ServicePrice { usd: Decimal::from_str_exact(row.usd).ok()?, source }))
+        });
+        let own = table.services.iter().map(|(key, usd)| {
+            Some((*key, ServicePrice { usd: Decimal::from_str_exact(usd).ok()?, source: table.source }))
         });
         Some(Self {
             region: table.region,
             date: table.as_of,
             source: table.source,
             instances: instances.collect::<Option<_>>()?,
-            services: services.collect::<Option<_>>()?,
+            services: services.chain(own).collect::<Option<_>>()?,
             types: OnceLock::new(),
         })
     }

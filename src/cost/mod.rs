@@ -28,6 +28,7 @@ pub mod lines;
 pub mod pack;
 mod prices;
 mod running;
+pub mod services;
 pub mod spot;
 pub mod usage;
 

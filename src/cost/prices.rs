@@ -1,8 +1,8 @@
 //! New price tables out of AWS's price lists: what is read, whether it is to be believed, and the file it becomes.
 //!
-//! Two sources give the same products: the bulk file of a region (`offers/v1.0/aws/AmazonEC2/current/REGION/index.json`, AWS Price List, "Reading
-//! the price list files") and `pricing:GetProducts`. Both are filtered as Karpenter filters them: Linux, no software, shared tenancy, or dedicated
-//! for bare metal. The file has the format of the embedded tables and takes their place for its region.
+//! Two sources give the same products: the bulk files of a region (`offers/v1.0/aws/OFFER/current/REGION/index.json`, AWS Price List, "Reading
+//! the price list files") and `pricing:GetProducts`. Instances are filtered as Karpenter filters them: Linux, no software, shared tenancy, or
+//! dedicated for bare metal; services by `services.rs`. The file has the format of the embedded tables and takes their place for its region.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,6 +13,7 @@ use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value as Json;
 
 use super::book::{Book, InstancePrice};
+use super::services;
 
 /// A price that moved by more than this factor is not believed unasked.
 const ABSURD: u32 = 5;
@@ -35,6 +36,7 @@ struct Attributes {
     capacitystatus: String,
     region_code: String,
     marketoption: Option<String>,
+    usagetype: String,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -58,6 +60,15 @@ impl Product {
         self.plain(region) && of.tenancy == tenancy
     }
 
+    /// The services' prices that it is; in the list of this offer and region.
+    fn items(&self, offer: &str, region: &str) -> Vec<&'static services::Item> {
+        let of = &self.attributes;
+        if of.region_code != region {
+            return Vec::new();
+        }
+        services::items(offer, &self.product_family, &of.usagetype, region).collect()
+    }
+
     fn plain(&self, region: &str) -> bool {
         let of = &self.attributes;
         of.operating_system == "Linux"
@@ -78,13 +89,30 @@ struct Term {
 #[serde(rename_all = "camelCase", default)]
 struct Dimension {
     unit: String,
+    begin_range: String,
     price_per_unit: BTreeMap<String, String>,
+}
+
+impl Dimension {
+    fn usd(&self) -> Option<Decimal> {
+        let text = self.price_per_unit.get("USD")?;
+        Decimal::from_str_exact(text).ok().or_else(|| Decimal::from_scientific(text).ok())
+    }
 }
 
 impl Term {
     fn usd_per_hour(&self) -> Option<Decimal> {
         let hourly = self.price_dimensions.values().filter(|dimension| dimension.unit == "Hrs");
-        hourly.filter_map(|dimension| Decimal::from_str_exact(dimension.price_per_unit.get("USD")?).ok()).max()
+        hourly.filter_map(Dimension::usd).max()
+    }
+
+    /// USD a unit in the tier that begins there. What has one tier says so, or nothing.
+    fn usd_from(&self, begin: &str) -> Option<Decimal> {
+        let begins = |dimension: &&Dimension| match dimension.begin_range.as_str() {
+            "" => begin == "0",
+            range => range == begin,
+        };
+        self.price_dimensions.values().find(begins).and_then(Dimension::usd)
     }
 }
 
@@ -98,6 +126,8 @@ pub struct Gathered {
     /// Where from, for the file.
     pub source: String,
     rows: BTreeMap<String, InstancePrice>,
+    /// By key, in the lists' own units.
+    listed: BTreeMap<&'static str, Decimal>,
 }
 
 /// Why a price list is refused.
@@ -110,7 +140,7 @@ pub enum Refused {
     #[error("the price list has {0} instance types, which is too few to be true")]
     Few(usize),
     /// A price is none.
-    #[error("the price list has {0} at {1} USD an hour")]
+    #[error("the price list has {0} at {1} USD")]
     NoPrice(String, Decimal),
 }
 
@@ -121,7 +151,10 @@ impl Gathered {
     /// When one of them is no product.
     pub fn from_products(region: &str, as_of: &str, products: &[String]) -> Result<Self, Refused> {
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Whole {
+            #[serde(default)]
+            service_code: String,
             product: Product,
             terms: BTreeMap<String, BTreeMap<String, Term>>,
         }
@@ -129,42 +162,72 @@ impl Gathered {
         for text in products {
             let whole: Whole = serde_json::from_str(text).map_err(|error| Refused::Torn(error.to_string()))?;
             let term = whole.terms.get("OnDemand").and_then(|terms| terms.values().next());
-            gathered.take(&whole.product, term);
+            gathered.take(&whole.service_code, &whole.product, term);
         }
         Ok(gathered)
     }
 
-    /// Of a bulk file, read as it comes: it has hundreds of megabytes, of which little is kept.
+    /// Of EC2's bulk file, read as it comes: it has hundreds of megabytes, of which little is kept.
     ///
     /// # Errors
     /// When it ends too early or is no price list.
     pub fn from_bulk(region: &str, file: impl std::io::Read) -> Result<Self, Refused> {
-        let torn = |error: serde_json::Error| Refused::Torn(error.to_string());
-        let mut reader = serde_json::Deserializer::from_reader(file);
-        let bulk = serde::Deserializer::deserialize_map(&mut reader, BulkFile(region)).map_err(torn)?;
-        reader.end().map_err(torn)?;
-        let as_of = bulk.published.get(..10).unwrap_or_default();
-        if as_of.parse::<jiff::civil::Date>().is_err() || bulk.offer != "AmazonEC2" {
-            return Err(Refused::Torn("it is not the price list of AmazonEC2".to_owned()));
-        }
-        let mut gathered = Self::new(region, as_of, "AWS Price List, bulk file of AmazonEC2");
-        for (sku, product) in &bulk.products {
-            gathered.take(product, bulk.terms.get(sku));
-        }
+        let mut gathered = Self::new(region, "", "AWS Price List, bulk files");
+        gathered.add_bulk("AmazonEC2", file)?;
         Ok(gathered)
     }
 
-    fn new(region: &str, as_of: &str, source: &str) -> Self {
-        Self { region: region.to_owned(), as_of: as_of.to_owned(), source: source.to_owned(), rows: BTreeMap::new() }
+    /// With another offer's bulk file. The day is EC2's.
+    ///
+    /// # Errors
+    /// When it ends too early or is not that offer's price list.
+    pub fn add_bulk(&mut self, offer: &str, file: impl std::io::Read) -> Result<(), Refused> {
+        let torn = |error: serde_json::Error| Refused::Torn(format!("{offer}: {error}"));
+        let mut reader = serde_json::Deserializer::from_reader(file);
+        let wanted = BulkFile { offer, region: &self.region };
+        let bulk = serde::Deserializer::deserialize_map(&mut reader, wanted).map_err(torn)?;
+        reader.end().map_err(torn)?;
+        let as_of = bulk.published.get(..10).unwrap_or_default();
+        if as_of.parse::<jiff::civil::Date>().is_err() || bulk.offer != offer {
+            return Err(Refused::Torn(format!("it is not the price list of {offer}")));
+        }
+        if self.as_of.is_empty() {
+            as_of.clone_into(&mut self.as_of);
+        }
+        for (sku, product) in &bulk.products {
+            self.take(offer, product, bulk.terms.get(sku));
+        }
+        Ok(())
     }
 
-    fn take(&mut self, product: &Product, term: Option<&Term>) {
+    fn new(region: &str, as_of: &str, source: &str) -> Self {
+        let [region, as_of, source] = [region, as_of, source].map(str::to_owned);
+        Self { region, as_of, source, rows: BTreeMap::new(), listed: BTreeMap::new() }
+    }
+
+    fn take(&mut self, offer: &str, product: &Product, term: Option<&Term>) {
+        for item in product.items(offer, &self.region) {
+            if let Some(usd) = term.and_then(|term| term.usd_from(item.from)) {
+                // Listed twice, as by operation, it is taken at the higher price.
+                let known = self.listed.entry(item.key).or_insert(usd);
+                *known = (*known).max(usd);
+            }
+        }
         let of = &product.attributes;
+        if !matches!(offer, "" | "AmazonEC2") {
+            return;
+        }
         let priced = term.and_then(Term::usd_per_hour).filter(|_| product.counts(&self.region));
         let Some((usd_per_hour, row)) = priced.zip(row(of)) else { return };
         // A type that is listed twice, as bare metal is by tenancy, is taken at the higher price.
         let known = self.rows.entry(of.instance_type.clone()).or_insert_with(|| row.clone());
         known.usd_per_hour = known.usd_per_hour.max(usd_per_hour);
+    }
+
+    /// Prices of services, by key, in our units.
+    #[must_use]
+    pub fn services(&self) -> BTreeMap<&'static str, Decimal> {
+        services::converted(&self.listed)
     }
 
     /// How many types have a price.
@@ -191,13 +254,18 @@ impl Gathered {
         if let Some((name, row)) = self.rows.iter().find(|(_, row)| row.usd_per_hour <= Decimal::ZERO) {
             return Err(Refused::NoPrice(name.clone(), row.usd_per_hour));
         }
+        let services = self.services();
+        if let Some((key, usd)) = services.iter().find(|(_, usd)| **usd <= Decimal::ZERO) {
+            return Err(Refused::NoPrice((*key).to_owned(), *usd));
+        }
+        let types = self
+            .rows
+            .iter()
+            .filter_map(|(name, row)| Some((name.as_str(), known?.instance(name)?.usd_per_hour, row.usd_per_hour)));
+        let items = services.iter().filter_map(|(key, usd)| Some((*key, known?.get(key)?, *usd)));
         let factor = Decimal::from(ABSURD);
-        let moved = self.rows.iter().filter_map(|(name, row)| {
-            let old = known?.instance(name)?.usd_per_hour;
-            let new = row.usd_per_hour;
-            (new > old * factor || old > new * factor).then(|| Move { instance_type: name.clone(), old, new })
-        });
-        Ok(moved.collect())
+        let far = types.chain(items).filter(|(_, old, new)| *new > *old * factor || *old > *new * factor);
+        Ok(far.map(|(name, old, new)| Move { name: name.to_owned(), old, new }).collect())
     }
 
     /// How many prices differ from what is known, how many types are new, how many are gone.
@@ -229,9 +297,14 @@ impl Gathered {
                 format!("{}:[\"{usd}\",{vcpu},{memory_mib},\"{arch}\",{spot},{gpu}]", text(name))
             })
             .collect();
+        let services: Vec<String> = self.services().iter().map(|(key, usd)| format!("\"{key}\":\"{usd}\"")).collect();
+        let services = match services.is_empty() {
+            true => String::new(),
+            false => format!("\"services\":{{\n{}\n}},\n", services.join(",\n")),
+        };
         format!(
             "{{\n\"region\":{},\n\"currency\":\"USD\",\n\"as_of\":{},\n\"source\":{},\n\"columns\":[\"usd_per_hour\",\"vcpu\",\"memory_mib\",\"arch\",\"spot\",\"gpu\"],\n\
-             \"instance_types\":{{\n{}\n}}\n}}\n",
+             {services}\"instance_types\":{{\n{}\n}}\n}}\n",
             text(&self.region),
             text(&self.as_of),
             text(&self.source),
@@ -243,11 +316,11 @@ impl Gathered {
 /// A price that moved too far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Move {
-    /// Of which type.
-    pub instance_type: String,
-    /// USD an hour as known.
+    /// Of which instance type or item.
+    pub name: String,
+    /// USD a unit as known; of a type, an hour.
     pub old: Decimal,
-    /// USD an hour as read.
+    /// USD a unit as read.
     pub new: Decimal,
 }
 
@@ -278,7 +351,10 @@ struct Bulk {
     terms: BTreeMap<String, Term>,
 }
 
-struct BulkFile<'a>(&'a str);
+struct BulkFile<'a> {
+    offer: &'a str,
+    region: &'a str,
+}
 
 impl<'de> Visitor<'de> for BulkFile<'_> {
     type Value = Bulk;
@@ -296,7 +372,10 @@ impl<'de> Visitor<'de> for BulkFile<'_> {
                 "publicationDate" => bulk.published = map.next_value()?,
                 "products" => {
                     map.next_value_seed(Kept {
-                        keep: &|_, product: &Product| product.counts(self.0),
+                        keep: &|_, product: &Product| {
+                            (self.offer == "AmazonEC2" && product.counts(self.region))
+                                || !product.items(self.offer, self.region).is_empty()
+                        },
                         into: &mut bulk.products,
                     })?;
                     whole[0] = true;

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::graph::Graph;
@@ -439,24 +438,24 @@ fn drop_step(address: &Address, live: &Live, reason: &str) -> Step {
     Step { action, reason: Some(reason), live: Some(live.clone()), ..blank(address) }
 }
 
-/// One node of [`Canonical`].
+/// One node of [`Canonical`]. Its fields stand in the order of their names: that is how they are hashed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CanonicalNode {
-    /// Where it stands.
-    pub address: Address,
-    /// The kind's name.
-    pub kind: String,
     /// The action's word; none for keep and settle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub action: Option<String>,
+    /// Where it stands.
+    pub address: Address,
+    /// Planned from the record of the last apply, for what is live could not be asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub assumed: bool,
     /// Names of the fields that change, for update, roll and replace.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<String>,
     /// Every desired field, symbolic.
     pub fields: BTreeMap<String, serde_json::Value>,
-    /// Planned from the record of the last apply, for what is live could not be asked.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub assumed: bool,
+    /// The kind's name.
+    pub kind: String,
 }
 
 impl CanonicalNode {
@@ -506,8 +505,10 @@ impl Canonical {
     /// `sha256:` and 64 hex digits over the canonical JSON (RFC 8785: sorted keys, no white space, no numbers).
     #[must_use]
     pub fn digest(&self) -> String {
-        let text = json!(self).to_string();
-        format!("sha256:{}", hex::encode(Sha256::digest(format!("rem-ci/plan/1\n{text}").as_bytes())))
+        // As declared, fields and nodes come in the order that RFC 8785 asks for.
+        let text = serde_json::to_string(self).unwrap_or_else(|error| unreachable!("a plan is JSON: {error}"));
+        let hash = Sha256::new_with_prefix("rem-ci/plan/1\n").chain_update(text);
+        format!("sha256:{}", hex::encode(&hash.finalize()))
     }
 
     /// `self ⊑ approved`: nothing here goes further than what was approved. The reasons why not, one a line.

@@ -27,20 +27,84 @@ fn products(factor: u32) -> BTreeMap<String, serde_json::Value> {
         .collect()
 }
 
-fn bulk(factor: u32) -> String {
-    let all = products(factor);
-    let part = |key: &str| -> serde_json::Map<String, serde_json::Value> {
-        all.iter().map(|(name, both)| (name.clone(), both[key].clone())).collect()
-    };
-    let mut sold = part("product");
-    let mut windows = sold["m7i.large"].clone();
-    windows["attributes"]["operatingSystem"] = "Windows".into();
-    sold.insert("windows".to_owned(), windows);
+/// What the lists of services say of a region, as AWS shapes them: offer, family, usage type, unit, and USD by where a tier begins.
+const SERVICES: [(&str, &str, &str, &str, &[(&str, &str)]); 14] = [
+    ("AmazonEKS", "Compute", "EU-AmazonEKS-Hours:perCluster", "Hours", &[("0", "0.1000000000")]),
+    ("AmazonEKS", "Compute", "EU-AmazonEKS-Hours:extendedSupport", "Hours", &[("0", "0.5000000000")]),
+    ("AmazonEC2", "NAT Gateway", "EU-NatGateway-Hours", "Hrs", &[("0", "0.0480000000")]),
+    ("AmazonEC2", "NAT Gateway", "EU-NatGateway-Bytes", "GB", &[("0", "0.0480000000")]),
+    ("AmazonEC2", "Storage", "EU-EBS:VolumeUsage.gp3", "GB-Mo", &[("0", "0.0880000000")]),
+    ("AmazonEC2", "Storage", "EU-EBS:VolumeUsage.gp2", "GB-Mo", &[("0", "0.1100000000")]),
+    ("AmazonEC2", "Provisioned Throughput", "EU-EBS:VolumeP-Throughput.gp3", "GiBps-mo", &[("0", "45.0560000000")]),
+    ("AmazonVPC", "", "EU-PublicIPv4:InUseAddress", "Hrs", &[("0", "0.0050000000")]),
+    ("AmazonVPC", "VpcEndpoint", "EU-VpcEndpoint-Hours", "Hrs", &[("0", "0.0110000000")]),
+    (
+        "AmazonVPC",
+        "VpcEndpoint",
+        "EU-VpcEndpoint-Bytes",
+        "GB",
+        &[("0", "0.0100000000"), ("1048576", "0.0060000000"), ("5242880", "0.0040000000")],
+    ),
+    ("awskms", "Encryption Key", "eu-west-1-KMS-Keys", "Keys", &[("0", "1.0000000000")]),
+    ("AmazonCloudWatch", "Data Payload", "EU-DataProcessing-Bytes", "GB", &[("0", "0.5700000000")]),
+    ("AmazonCloudWatch", "Data Payload", "EU-VendedLog-Bytes", "GB", &[("0", "0.5700000000")]),
+    ("AWSQueueService", "API Request", "EU-Requests-Tier1", "Requests", &[("0", "0.0000004000")]),
+];
+
+/// Product and term of a service's price.
+fn service(row: usize) -> (serde_json::Value, serde_json::Value) {
+    let (_, family, usage, unit, tiers) = SERVICES[row];
+    let mut product = serde_json::json!({
+        "sku": usage, "attributes": {"usagetype": usage, "regionCode": "eu-west-1", "operation": "x"},
+    });
+    if !family.is_empty() {
+        product["productFamily"] = family.into();
+    }
+    let dimensions: serde_json::Map<String, serde_json::Value> = tiers
+        .iter()
+        .map(|(from, usd)| {
+            let dimension =
+                serde_json::json!({"unit": unit, "beginRange": from, "endRange": "Inf", "pricePerUnit": {"USD": usd}});
+            (format!("{usage}.{from}"), dimension)
+        })
+        .collect();
+    (product, serde_json::json!({"x.y": {"priceDimensions": dimensions}}))
+}
+
+/// The bulk file of an offer.
+fn list(offer: &str, factor: u32) -> String {
+    let (mut sold, mut terms) = (serde_json::Map::new(), serde_json::Map::new());
+    if offer == "AmazonEC2" {
+        for (name, both) in products(factor) {
+            sold.insert(name.clone(), both["product"].clone());
+            terms.insert(name, both["term"].clone());
+        }
+        let mut windows = sold["m7i.large"].clone();
+        windows["attributes"]["operatingSystem"] = "Windows".into();
+        sold.insert("windows".to_owned(), windows);
+    }
+    for row in (0..SERVICES.len()).filter(|row| SERVICES[*row].0 == offer) {
+        let (product, term) = service(row);
+        sold.insert(format!("service-{row}"), product);
+        terms.insert(format!("service-{row}"), term);
+    }
     serde_json::json!({
-        "formatVersion": "v1.0", "offerCode": "AmazonEC2", "version": "20261120", "publicationDate": "2026-11-20T10:00:00Z",
-        "products": sold, "terms": {"OnDemand": part("term"), "Reserved": {"a": {}}},
+        "formatVersion": "v1.0", "offerCode": offer, "version": "20261120", "publicationDate": "2026-11-20T10:00:00Z",
+        "products": sold, "terms": {"OnDemand": terms, "Reserved": {"a": {}}},
     })
     .to_string()
+}
+
+fn bulk(factor: u32) -> String {
+    list("AmazonEC2", factor)
+}
+
+/// The list that a request asks for.
+fn asked(head: &str, factor: u32) -> String {
+    let path = head.split(' ').nth(1).expect("a path");
+    let offer =
+        path.strip_prefix("/offers/v1.0/aws/").and_then(|rest| rest.strip_suffix("/current/eu-west-1/index.json"));
+    list(offer.unwrap_or_else(|| panic!("{head}")), factor)
 }
 
 /// Serves whatever `answer` makes of a request's head and body, until the process ends.
@@ -88,10 +152,7 @@ fn tables(place: &Place) -> Vec<String> {
 #[test]
 fn the_bulk_file_becomes_a_table_that_prices_a_new_region() {
     let place = Place::new();
-    let server = serve(|head, _| {
-        assert!(head.starts_with("GET /offers/v1.0/aws/AmazonEC2/current/eu-west-1/index.json "), "{head}");
-        (bulk(2), None)
-    });
+    let server = serve(|head, _| (asked(head, 2), None));
     let refresh = place.ends(0, &["prices", "refresh", "eu-west-1", "--from", &server]);
     assert!(
         refresh.out.contains("eu-west-1: ") && refresh.out.contains(" of 2026-11-20: 0 prices changed"),
@@ -105,12 +166,47 @@ fn the_bulk_file_becomes_a_table_that_prices_a_new_region() {
         (&"2026-11-20".into(), &serde_json::Value::Null)
     );
     let dev = place.read("environments/dev.yaml").replace("region: us-east-1", "region: eu-west-1");
+    let dev = dev.replace("budget: {fixed: {warn: 220, fail: 300}}", "budget: {}");
     let dev = format!("{dev}\nsystemNodes: {{instanceType: m7i.large, count: 2}}\n");
     place.write("environments/dev.yaml", dev);
     let json = document(&place.ends(0, &["cost", "dev", "--offline", "--format", "json"]));
     let lines = json["environments"][0]["cost"]["lines"].as_array().expect("lines").clone();
     let system = lines.iter().find(|line| line["component"] == "system nodes").expect("a line");
     assert_eq!(system["unit_price"], "0.2016", "twice 0.1008");
+    // So have the services: every fixed line of a new region has its own price.
+    let price = |component: &str| {
+        // Of logs, those taken in: what is kept has no price in this list.
+        let kept = |line: &serde_json::Value| component == "logs" && line["unit"] == "GB-month";
+        let line = lines.iter().find(|line| line["component"] == component && !kept(line));
+        line.map(|line| line["unit_price"].as_str().unwrap_or("none").to_owned()).unwrap_or_default()
+    };
+    let expected = [
+        ("control plane", "0.1"),
+        ("NAT gateways", "0.048"),
+        ("NAT data", "0.048"),
+        ("public IPv4", "0.005"),
+        ("volumes", "0.088"),
+        ("KMS keys", "1"),
+        ("logs", "0.57"),
+        ("event rules", "0"),
+    ];
+    for (component, usd) in expected {
+        let found: Decimal = price(component).parse().unwrap_or_else(|_| panic!("{component}: {}", price(component)));
+        assert_eq!(found, usd.parse::<Decimal>().expect("a decimal"), "{component}");
+    }
+    let table: serde_json::Value = serde_json::from_str(&place.read("prices/ec2-eu-west-1.json")).expect("JSON");
+    let services = &table["services"];
+    assert_eq!(services["eks.control_plane.extended_total"], "0.6", "the surcharge and what it is on top of");
+    assert_eq!(services["sqs.standard"], "0.4", "a million requests");
+    assert_eq!(services["ebs.gp3.throughput_above_125"], "0.044", "a MiB/s of a GiB/s");
+    assert_eq!(services["vpce.data.over_5pb"], "0.004");
+    assert_eq!(services.as_object().map(serde_json::Map::len), Some(14));
+    // What the lists do not have is said.
+    assert!(
+        refresh.out.contains("no price of ebs.gp3.iops_above_3000, kms.requests, logs.storage, alb.hour, alb.lcu"),
+        "{}",
+        refresh.out
+    );
 }
 
 #[test]
@@ -118,6 +214,25 @@ fn the_api_gives_the_same_page_by_page() {
     let place = Place::new();
     let server = serve(|head, body| {
         assert!(head.to_lowercase().contains("x-amz-target: awspricelistservice.getproducts"), "{head}");
+        let question: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        let filters = question["Filters"].as_array().expect("filters").clone();
+        let filter =
+            |field: &str| filters.iter().find(|filter| filter["Field"] == field).map(|filter| filter["Value"].clone());
+        assert_eq!(filter("regionCode"), Some("eu-west-1".into()), "{body}");
+        if filter("operatingSystem").is_none() {
+            let family = filter("productFamily");
+            let fits = |row: &usize| {
+                let (offer, of, ..) = SERVICES[*row];
+                question["ServiceCode"] == offer && family.as_ref().is_none_or(|family| *family == of)
+            };
+            let found = (0..SERVICES.len()).filter(fits).map(|row| {
+                let (product, term) = service(row);
+                let whole = serde_json::json!({"serviceCode": SERVICES[row].0, "product": product, "terms": {"OnDemand": term}});
+                whole.to_string()
+            });
+            let page = serde_json::json!({"FormatVersion": "aws_v1", "PriceList": found.collect::<Vec<_>>()});
+            return (page.to_string(), None);
+        }
         let all = products(1);
         let list: Vec<String> = all
             .values()
@@ -143,12 +258,14 @@ fn the_api_gives_the_same_page_by_page() {
     let table: serde_json::Value = serde_json::from_str(&place.read("prices/ec2-eu-west-1.json")).expect("JSON");
     assert_eq!(table["instance_types"].as_object().expect("types").len(), products(1).len());
     assert_eq!(table["instance_types"]["m7i.large"][0], "0.1008");
+    assert_eq!(table["services"]["nat.gateway"], "0.048");
+    assert_eq!(table["services"].as_object().map(serde_json::Map::len), Some(14));
 }
 
 #[test]
 fn what_is_torn_or_absurd_changes_nothing() {
     let place = Place::new();
-    place.ends(0, &["prices", "refresh", "eu-west-1", "--from", &serve(|_, _| (bulk(1), None))]);
+    place.ends(0, &["prices", "refresh", "eu-west-1", "--from", &serve(|head, _| (asked(head, 1), None))]);
     let before = place.read("prices/ec2-eu-west-1.json");
     let cut = serve(|_, _| {
         let text = bulk(1);
@@ -166,9 +283,13 @@ fn what_is_torn_or_absurd_changes_nothing() {
         assert!(run.err.contains("price-list"), "{}", run.err);
     }
     // The second of two is torn: the first is not written either.
-    let mixed = serve(|head, _| if head.contains("eu-west-1") { (bulk(2), None) } else { ("{".to_owned(), None) });
+    let mixed =
+        serve(|head, _| if head.contains("eu-west-1") { (asked(head, 2), None) } else { ("{".to_owned(), None) });
+    // Neither is anything where one of the smaller lists is another's, or torn.
+    let other = serve(|head, _| (if head.contains("AmazonVPC") { bulk(1) } else { asked(head, 1) }, None));
+    place.ends(1, &["prices", "refresh", "eu-west-1", "--from", &other]);
     place.ends(1, &["prices", "refresh", "eu-west-1", "eu-west-2", "--from", &mixed]);
-    let dear = serve(|_, _| (bulk(6), None));
+    let dear = serve(|head, _| (asked(head, 6), None));
     let moved = place.ends(4, &["prices", "refresh", "eu-west-1", "--from", &dear]);
     assert!(moved.err.contains("price-moved") && moved.err.contains("--accept"), "{}", moved.err);
     assert_eq!(

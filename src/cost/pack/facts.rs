@@ -79,6 +79,8 @@ pub(crate) struct Type {
     pub(crate) arch: &'static str,
     pub(crate) spot: bool,
     gpu: bool,
+    /// Where in its name the category ends, the generation, and the family: asked for thousands of times.
+    ends: [usize; 3],
     /// Pods by its network interfaces; `None` where the table lacks it.
     eni_pods: Option<i64>,
     /// Name and number of its GPUs, where known.
@@ -97,6 +99,7 @@ pub(crate) fn types(book: &Book) -> Vec<Type> {
         arch: if price.arch == "arm64" { "arm64" } else { "amd64" },
         spot: price.spot,
         gpu: price.gpu,
+        ends: ends(name),
         eni_pods: tables.pods.max_pods.get(name).copied(),
         gpus: tables.gpus.gpus.get(name).copied(),
         xen: tables.pods.xen_families.contains(&name.split('.').next().unwrap_or_default()),
@@ -115,20 +118,27 @@ enum Label<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Unknown(pub(crate) String);
 
+/// The ends of `m`, `7` and `7i-flex` in `m7i-flex.large`.
+fn ends(name: &str) -> [usize; 3] {
+    let family = name.find('.').unwrap_or(name.len());
+    let until =
+        |from: usize, outside: fn(char) -> bool| name[from..family].find(outside).map_or(family, |at| from + at);
+    let category = until(0, |c| !c.is_ascii_alphabetic());
+    [category, until(category, |c| !c.is_ascii_digit()), family]
+}
+
 impl Type {
     fn family(&self) -> &str {
-        self.name.split('.').next().unwrap_or_default()
+        &self.name[..self.ends[2]]
     }
 
     /// Letters before the generation: `m`, `inf`, `u`.
     pub(crate) fn category(&self) -> &str {
-        let family = self.family();
-        &family[..family.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(family.len())]
+        &self.name[..self.ends[0]]
     }
 
     fn generation(&self) -> &str {
-        let rest = &self.family()[self.category().len()..];
-        &rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())]
+        &self.name[self.ends[0]..self.ends[1]]
     }
 
     fn size(&self) -> &str {
@@ -141,7 +151,7 @@ impl Type {
     }
 
     fn maker(&self) -> &'static str {
-        let rest = &self.family()[self.category().len() + self.generation().len()..];
+        let rest = &self.name[self.ends[1]..self.ends[2]];
         let letters = rest.split('-').next().unwrap_or_default();
         match self.arch {
             "arm64" => "aws",

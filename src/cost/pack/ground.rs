@@ -142,18 +142,15 @@ pub(crate) fn micro(usd: Decimal) -> i64 {
 
 /// The types that satisfy all requirements; exotic ones only where there are no others.
 fn allowed<'a>(pool: &NodePool, types: &'a [Type]) -> Result<Vec<&'a Type>, String> {
-    let mut fitting = Vec::new();
-    for found in types {
-        let mut meets = true;
-        for requirement in &pool.requirements {
-            meets &= found.meets(requirement).map_err(|unknown| {
-                format!("the table does not know {} of instance types, which its requirements ask for", unknown.0)
-            })?;
-        }
-        if meets {
-            fitting.push(found);
+    // Which labels the table knows does not depend on the type.
+    for requirement in &pool.requirements {
+        if let Some(Err(unknown)) = types.first().map(|found| found.meets(requirement)) {
+            let label = unknown.0;
+            return Err(format!("the table does not know {label} of instance types, which its requirements ask for"));
         }
     }
+    let all = |found: &&Type| pool.requirements.iter().all(|requirement| found.meets(requirement) == Ok(true));
+    let fitting: Vec<&Type> = types.iter().filter(all).collect();
     let plain: Vec<&Type> = fitting.iter().copied().filter(|found| !found.exotic()).collect();
     Ok(if plain.is_empty() { fitting } else { plain })
 }

@@ -90,6 +90,9 @@ fn every_desired_value_is_in_the_digest() {
     virtual_time(async {
         let Everything { loaded, region } = Everything::applied().await;
         let mut plan = look(&loaded, &region.world(&loaded)).await.expect("a look").plan;
+        // What is hashed is the canonical form: keys in order.
+        let canonical = plan.canonical();
+        assert_eq!(serde_json::to_string(&canonical).expect("JSON"), serde_json::json!(canonical).to_string());
         let mut seen: BTreeSet<(&'static str, String)> = BTreeSet::new();
         let mut flips = 0;
         for step in std::mem::take(&mut plan.steps) {
