@@ -78,7 +78,7 @@ pub(crate) struct Type {
     /// `amd64` or `arm64`.
     pub(crate) arch: &'static str,
     pub(crate) spot: bool,
-    gpu: bool,
+    exotic: bool,
     /// Where in its name the category ends, the generation, and the family: asked for thousands of times.
     ends: [usize; 3],
     /// Pods by its network interfaces; `None` where the table lacks it.
@@ -91,6 +91,9 @@ pub(crate) struct Type {
 /// All types of a book, by name. Types whose limit on pods is not known are left out: nothing can be said of what they hold.
 pub(crate) fn types(book: &Book) -> Vec<Type> {
     let Some(tables) = tables() else { return Vec::new() };
+    let exotic = |name: &str, gpu: bool| {
+        name.contains("metal") || gpu || matches!(&name[..ends(name)[0]], "inf" | "trn" | "vt" | "f" | "dl")
+    };
     let one = |(name, price): (&str, &crate::cost::InstancePrice)| Type {
         name: name.to_owned(),
         usd_per_hour: price.usd_per_hour,
@@ -98,7 +101,7 @@ pub(crate) fn types(book: &Book) -> Vec<Type> {
         memory_mib: i64::try_from(price.memory_mib).unwrap_or(i64::MAX),
         arch: if price.arch == "arm64" { "arm64" } else { "amd64" },
         spot: price.spot,
-        gpu: price.gpu,
+        exotic: exotic(name, price.gpu),
         ends: ends(name),
         eni_pods: tables.pods.max_pods.get(name).copied(),
         gpus: tables.gpus.gpus.get(name).copied(),
@@ -147,7 +150,7 @@ impl Type {
 
     /// Bare metal and accelerated types: Karpenter takes them only where nothing else is allowed.
     pub(crate) fn exotic(&self) -> bool {
-        self.name.contains("metal") || self.gpu || matches!(self.category(), "inf" | "trn" | "vt" | "f" | "dl")
+        self.exotic
     }
 
     fn maker(&self) -> &'static str {
