@@ -18,8 +18,8 @@ version=$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -n 1)
 # Paths of the machine are no part of a program that others are to build again, bit by bit.
 export CARGO_INCREMENTAL=0 SOURCE_DATE_EPOCH=0
 flags="--remap-path-prefix=$PWD=/rem-ci --remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo"
-# Static, at a fixed place, and without tables for unwinding: a release ends where it panics. They are a seventh of its size.
-flags+=" -C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no"
+# Static, and without tables for unwinding: a release ends where it panics. It stays one that is loaded anywhere in memory.
+flags+=" -C target-feature=+crt-static -C force-unwind-tables=no"
 # With a target named, the flags are those of the program alone: build scripts and macros are libraries of the compiler.
 host=$(rustc --version --verbose | sed -n 's/^host: //p')
 RUSTFLAGS=$flags cargo build --release --locked --bin rem-ci --target "$host"

@@ -125,5 +125,5 @@ pub async fn apply(world: &World, looked: Looked, sink: &dyn Fn(&Event), stop: &
         engine::wait::pause(Duration::from_secs(10)).await;
     }
     world.close()?;
-    Ok(Applied { looked, outcome })
+    Ok(Applied { looked, outcome, notes: Vec::new() })
 }

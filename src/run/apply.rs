@@ -34,6 +34,15 @@ pub struct Applied {
     pub looked: Looked,
     /// What happened.
     pub outcome: Outcome,
+    /// What went wrong beside the plan.
+    pub notes: Vec<Problem>,
+}
+
+/// What is said of a lock that stays behind: nothing is wrong with what was done, and the next run has to wait for it.
+pub(super) fn lock_left(failure: &Failure, environment: &str) -> Problem {
+    let title = format!("the lock could not be released: {failure}");
+    let help = format!("it ends by itself within minutes; rem-ci unlock {environment} ends it now");
+    Problem::warning("lock-left", title, &help)
 }
 
 /// Takes the environment's lock.
@@ -146,9 +155,14 @@ pub async fn apply_if(
         check().await?;
         Box::pin(under_lock(loaded, world, approval, record, &lock, first, sink, stop)).await
     });
-    let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
-    // A lock that cannot be released runs out by itself.
-    let _ = lock.release().await;
+    let mut ended = Box::pin(opening::during(world, &lock, stop, work)).await;
+    if let Err(failure) = lock.release().await {
+        let left = lock_left(&failure, &loaded.spec.name);
+        match &mut ended {
+            Ok(applied) => applied.notes.push(left),
+            Err(halt) => halt.problems.push(left),
+        }
+    }
     world.close()?;
     ended
 }
@@ -209,7 +223,7 @@ async fn under_lock(
     compare(&canonical, approval, resumed.as_ref())?;
     if !plan.changes() && plan.steps.iter().all(|step| step.action == engine::Action::Keep) {
         finish(world, &looked, &canonical, resumed.as_ref(), now).await?;
-        return Ok(Applied { looked, outcome: Outcome::default() });
+        return Ok(Applied { looked, outcome: Outcome::default(), notes: Vec::new() });
     }
     let (digest, nonce) = match &resumed {
         Some(record) => (record.approval.clone(), record.nonce.clone()),
@@ -242,7 +256,7 @@ async fn under_lock(
     {
         Record { state: State::Done, ended: Some(stamp(world)), commit: now, ..record }.write(store).await?;
     }
-    Ok(Applied { looked, outcome })
+    Ok(Applied { looked, outcome, notes: Vec::new() })
 }
 
 /// Whether a cluster is about to be made that will not let in whoever makes it: all else in it would fail after ten minutes.

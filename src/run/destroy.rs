@@ -1,6 +1,6 @@
 //! Ends an environment: what lives in its cluster, everything else in reverse order, then the leftover audit.
 
-use super::apply::{Applied, Approval, execute, exit_of, lock, nonce, stamp};
+use super::apply::{Applied, Approval, execute, exit_of, lock, lock_left, nonce, stamp};
 use super::audit::{Leftover, audit};
 use super::drain::{Drain, Drained, Survey, Wishes, survey};
 use super::record::{Record, State, recorded};
@@ -94,8 +94,14 @@ pub async fn destroy(
         }
         Box::pin(under_lock(world, &lock, looked, &survey, wishes, sink, stop)).await
     });
-    let ended = Box::pin(opening::during(world, &lock, stop, work)).await;
-    let _ = lock.release().await;
+    let mut ended = Box::pin(opening::during(world, &lock, stop, work)).await;
+    if let Err(failure) = lock.release().await {
+        let left = lock_left(&failure, &loaded.spec.name);
+        match &mut ended {
+            Ok(destroyed) => destroyed.applied.notes.push(left),
+            Err(halt) => halt.problems.push(left),
+        }
+    }
     world.close()?;
     if let (Ok(destroyed), Some(store)) = (&ended, &world.store)
         && destroyed.exit() == Exit::Done
@@ -166,7 +172,7 @@ async fn under_lock(
     // What carries no tag of the cluster's is known from inside alone.
     stays.extend(kept.into_iter().filter(|one| stays.iter().all(|other| other.id != one.id)).collect::<Vec<_>>());
     stays.sort();
-    Ok(Destroyed { applied: Applied { looked, outcome }, leftovers, kept: stays, notes, problems })
+    Ok(Destroyed { applied: Applied { looked, outcome, notes: Vec::new() }, leftovers, kept: stays, notes, problems })
 }
 
 /// What a run has to tell, as it grows.

@@ -296,7 +296,9 @@ fn needed(
     nodes
         .filter_map(|node| {
             let fact = pending(&node.want(&known))?;
-            let title = format!("{} needs {fact}, which could not be read", node.address);
+            let why = facts::Group::of(&fact).and_then(|group| offered.unknown.get(&group));
+            let why = why.map(|failure| format!(": {failure}")).unwrap_or_default();
+            let title = format!("{} needs {fact}, which could not be read{why}", node.address);
             Some(
                 Problem::error("unread-facts", title, "allow the call for this role, or run again")
                     .about(&node.address),

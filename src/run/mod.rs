@@ -115,6 +115,10 @@ pub const CODES: &[(&str, &str)] = &[
         "What AWS offers (zones, add-on versions) could not be read, and something that is to be made needs it. Allow the call, or run again.",
     ),
     (
+        "lock-left",
+        "The run has ended and could not take its lock away. Its lease runs out by itself: until then other runs wait. The role needs          s3:DeleteObject on locks/; `rem-ci unlock` ends the lock at once.",
+    ),
+    (
         "not-let-in",
         "Whoever makes an EKS cluster has no rights inside it: access entries of the file say who has. The credentials of this run are of \
          none of its administrators, so Karpenter and all else in the new cluster could not be installed. Apply with the role that \

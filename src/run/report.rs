@@ -165,7 +165,7 @@ pub fn apply_report(verb: &'static str, applied: &Applied, problems: Vec<Problem
         leftovers: Vec::new(),
         kept: Vec::new(),
         notes: Vec::new(),
-        problems,
+        problems: problems.into_iter().chain(applied.notes.iter().cloned()).collect(),
     }
 }
 

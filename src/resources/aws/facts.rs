@@ -65,6 +65,21 @@ pub enum Group {
     Caller,
 }
 
+impl Group {
+    /// The group that a fact is in.
+    #[must_use]
+    pub fn of(fact: &str) -> Option<Self> {
+        Some(match fact.split('/').next()? {
+            "zone" | "zones" | "zone-name" => Self::Zones,
+            "addon" => Self::Addons,
+            "cluster-version" | "cluster-versions" => Self::ClusterVersions,
+            "node-release" | "ami-alias" => Self::NodeRelease,
+            "caller" => Self::Caller,
+            _ => return None,
+        })
+    }
+}
+
 /// What was read, and what could not be.
 #[derive(Clone, Debug, Default)]
 pub struct FactsRead {

@@ -17,11 +17,12 @@ const TAG_CLUSTER: &str = "aws:eks:cluster-name";
 /// Names in one sentence.
 const SHOWN: usize = 5;
 
-/// The failure with what was found in its words. Where looking failed too it stays as it is: the delete is what was asked.
+/// The failure with what was found in its words, or with why that could not be seen or ended: the delete is what was asked.
 pub(super) fn named(failure: Failure, found: Read<Vec<String>>) -> Failure {
     let held = match found {
-        Ok(held) if !held.is_empty() => held,
-        _ => return failure,
+        Ok(held) if held.is_empty() => return failure,
+        Ok(held) => held,
+        Err(why) => return Failure { message: format!("{} What holds it: {why}", failure.message), ..failure },
     };
     let more = match held.len().saturating_sub(SHOWN) {
         0 => String::new(),
@@ -122,7 +123,7 @@ mod tests {
         assert!(said(2).ends_with("cannot be deleted. Held by subnet subnet-0, subnet subnet-1."), "{}", said(2));
         assert!(said(7).ends_with("subnet subnet-4 and 2 more."), "{}", said(7));
         assert_eq!(said(0), violation().message);
-        let blind = named(violation(), Err(Failure::fatal("ec2:DescribeSubnets", "no")));
-        assert_eq!(blind.message, violation().message, "what was asked for is what failed");
+        let blind = named(violation(), Err(Failure::fatal("ec2:DescribeSubnets", "denied")));
+        assert!(blind.message.ends_with("What holds it: ec2:DescribeSubnets: denied"), "{}", blind.message);
     }
 }
