@@ -155,8 +155,9 @@ impl Book {
             let usd_per_hour = Decimal::from_str_exact(usd).ok()?;
             Some((name, InstancePrice { usd_per_hour, vcpu, memory_mib, arch, spot, gpu }))
         });
-        // `*` is every region: what AWS gives away.
-        let here = |row: &ServiceRow| row.region == table.region || row.region == "*";
+        // `*` is what AWS gives away, by its public pages: GovCloud has pages of its own.
+        let public = !table.region.starts_with("us-gov-");
+        let here = |row: &ServiceRow| row.region == table.region || (public && row.region == "*");
         let services = services.into_iter().filter(here).map(|row| {
             // Once per region and process: the books live as long as the process.
             let source: &'static str = Box::leak(row.source.into_boxed_str());

@@ -298,9 +298,10 @@ impl Gathered {
             })
             .collect();
         let services: Vec<String> = self.services().iter().map(|(key, usd)| format!("\"{key}\":\"{usd}\"")).collect();
-        let services = match services.is_empty() {
-            true => String::new(),
-            false => format!("\"services\":{{\n{}\n}},\n", services.join(",\n")),
+        let services = if services.is_empty() {
+            String::new()
+        } else {
+            format!("\"services\":{{\n{}\n}},\n", services.join(",\n"))
         };
         format!(
             "{{\n\"region\":{},\n\"currency\":\"USD\",\n\"as_of\":{},\n\"source\":{},\n\"columns\":[\"usd_per_hour\",\"vcpu\",\"memory_mib\",\"arch\",\"spot\",\"gpu\"],\n\

@@ -508,7 +508,7 @@ impl Canonical {
         // As declared, fields and nodes come in the order that RFC 8785 asks for.
         let text = serde_json::to_string(self).unwrap_or_else(|error| unreachable!("a plan is JSON: {error}"));
         let hash = Sha256::new_with_prefix("rem-ci/plan/1\n").chain_update(text);
-        format!("sha256:{}", hex::encode(&hash.finalize()))
+        format!("sha256:{}", hex::encode(hash.finalize()))
     }
 
     /// `self ⊑ approved`: nothing here goes further than what was approved. The reasons why not, one a line.

@@ -28,7 +28,10 @@ fn products(factor: u32) -> BTreeMap<String, serde_json::Value> {
 }
 
 /// What the lists of services say of a region, as AWS shapes them: offer, family, usage type, unit, and USD by where a tier begins.
-const SERVICES: [(&str, &str, &str, &str, &[(&str, &str)]); 14] = [
+type Listed = (&'static str, &'static str, &'static str, &'static str, &'static [(&'static str, &'static str)]);
+
+/// Those of eu-west-1.
+const SERVICES: [Listed; 14] = [
     ("AmazonEKS", "Compute", "EU-AmazonEKS-Hours:perCluster", "Hours", &[("0", "0.1000000000")]),
     ("AmazonEKS", "Compute", "EU-AmazonEKS-Hours:extendedSupport", "Hours", &[("0", "0.5000000000")]),
     ("AmazonEC2", "NAT Gateway", "EU-NatGateway-Hours", "Hrs", &[("0", "0.0480000000")]),

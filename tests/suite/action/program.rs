@@ -41,10 +41,10 @@ impl Runner {
     fn applied() -> Self {
         let runner = Self::new();
         let mut file: Json = serde_json::from_slice(&written(&runner.lab.region)).expect("JSON");
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_secs();
-        let there = i64::try_from(runner.lab.region.clock.millis() / 1000).expect("seconds");
+        let now = rem_ci::cloud::Clock::Wall.millis() / 1000;
+        let there = runner.lab.region.clock.millis() / 1000;
         file["format"] = "rem-ci/sandbox/v1".into();
-        file["offset_s"] = (there - i64::try_from(now).expect("seconds")).into();
+        file["offset_s"] = (there - now).into();
         runner.write_region(&file);
         runner
     }
