@@ -99,6 +99,8 @@ pub(crate) fn other(kind: &str, field: &str, value: &Value) -> Option<Value> {
             Value::text(pattern)
         }
         (_, Value::Text(text)) => match (text.as_str(), text.parse::<u64>()) {
+            // Nobody wants what is not marked as ours.
+            _ if field == "marked" => return None,
             ("true", _) => "false".into(),
             ("false", _) => "true".into(),
             ("ENABLED", _) => "DISABLED".into(),
