@@ -99,8 +99,6 @@ pub(crate) fn other(kind: &str, field: &str, value: &Value) -> Option<Value> {
             Value::text(pattern)
         }
         (_, Value::Text(text)) => match (text.as_str(), text.parse::<u64>()) {
-            // Nobody wants what is not marked as ours.
-            _ if field == "marked" => return None,
             ("true", _) => "false".into(),
             ("false", _) => "true".into(),
             ("ENABLED", _) => "DISABLED".into(),
@@ -131,6 +129,11 @@ fn stand_in(address: &Address, attr: &str, made: &BTreeMap<(Address, String), St
 /// Drifts that no kind would make, whatever its file says: only a hand does. Gives whether this is one.
 async fn by_hand(world: &Cloud, kind: &str, field: &str, live: &Live) -> bool {
     match (kind, field) {
+        ("log-group", "marked") => {
+            let arn = world.arn("logs", &format!("log-group:{}", live.id));
+            let call = world.logs.untag_resource().resource_arn(arn).tag_keys(rem_ci::engine::TAG_RESOURCE);
+            call.send().await.expect("a tag less");
+        }
         ("internet-gateway", "vpc") => {
             let call = world.ec2.detach_internet_gateway().internet_gateway_id(&live.id).vpc_id(live.text("vpc"));
             call.send().await.expect("a detached gateway");
