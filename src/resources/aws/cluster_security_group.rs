@@ -23,8 +23,8 @@ pub struct ClusterSecurityGroup {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Tag that EKS puts on the group, and on nothing else in EC2's list of groups.
-const TAG_CLUSTER: &str = "aws:eks:cluster-name";
+/// Tag that EKS puts on the group, and on nothing else in EC2's list of groups. Nobody else can set it: `aws:` is reserved.
+pub(super) const TAG_CLUSTER: &str = "aws:eks:cluster-name";
 const DESCRIBE: &str = "ec2:DescribeSecurityGroups";
 
 impl Resource for ClusterSecurityGroup {

@@ -5,6 +5,7 @@
 use aws_sdk_ec2::types::{NetworkInterface, SecurityGroup, Tag};
 use futures_util::future::{try_join_all, try_join5};
 
+use super::cluster_security_group::TAG_CLUSTER;
 use super::ec2_common::{filter, gone_is_done, tag_map};
 use crate::cloud::{Cloud, failed};
 use crate::engine::{Cx, Failure, Read, TAG_STACK};
@@ -12,8 +13,6 @@ use crate::engine::{Cx, Failure, Read, TAG_STACK};
 /// What the VPC CNI calls the interfaces it attaches to nodes. They are not deleted with their node: a node that ends before
 /// the CNI has cleaned up leaves them behind, `available`, in the way of their subnet ("Troubleshooting", amazon-vpc-cni-k8s).
 const CNI_INTERFACE: &str = "aws-K8S-";
-/// Tag of EKS's on the security group that it makes for a cluster. Nobody else can set it: `aws:` is reserved.
-const TAG_CLUSTER: &str = "aws:eks:cluster-name";
 /// Names in one sentence.
 const SHOWN: usize = 5;
 
