@@ -3,14 +3,13 @@
 use super::puzzle::{Node, Puzzle};
 use super::{exact, fill};
 
-/// About so much work is spent.
-const STEPS: u64 = 2_000_000;
+/// About so much work is spent on a whole problem.
+pub(crate) const STEPS: u64 = 2_000_000;
 /// A group of nodes that is more work than this is packed by rule.
 const GROUP_STEPS: u32 = 20_000;
 
-/// A packing of the same pods that costs no more.
-pub(crate) fn improve(puzzle: &Puzzle, mut nodes: Vec<Node>) -> Vec<Node> {
-    let mut budget = STEPS;
+/// A packing of the same pods that costs no more, for about so much work.
+pub(crate) fn improve(puzzle: &Puzzle, mut nodes: Vec<Node>, mut budget: u64) -> Vec<Node> {
     // The dearest per pod first; those are the ones that are badly filled.
     loop {
         let before = puzzle.price(&nodes);

@@ -2,94 +2,173 @@
 
 use std::sync::Arc;
 
-use super::puzzle::{Offer, Offers, Packing, Puzzle, Used};
+use super::puzzle::{Amount, DIMENSIONS, Kind, Load, Node, Offer, Offers, Packing, Puzzle, Used, fits, plus};
 use super::{exact, fill, improve};
 
 /// The cheapest packing found. Every kind must fit some offer alone ([`exact::lone`]); what the limits keep out is in
 /// [`Packing::left_out`].
 pub(crate) fn solve(puzzle: &Puzzle) -> Packing {
-    let unbound = unbound(puzzle);
-    if puzzle.limits.hold(puzzle.used(&unbound)) {
+    let counts: Vec<u32> = puzzle.kinds.iter().map(|kind| kind.count).collect();
+    let small = exact::steps(&counts) <= exact::STEPS;
+    // What no nodes could hold within the limits need not be packed without them first.
+    let least = least_used(puzzle);
+    let hopeless = !puzzle.limits.hold(least);
+    let unbound = match (hopeless, small) {
+        (true, _) => Vec::new(),
+        (false, true) => exact::free(puzzle, &counts).unwrap_or_default(),
+        (false, false) => by_rule(puzzle, 1),
+    };
+    let used = if hopeless { least } else { puzzle.used(&unbound) };
+    if puzzle.limits.hold(used) {
         return Packing { nodes: unbound, left_out: Vec::new() };
     }
-    let counts: Vec<u32> = puzzle.kinds.iter().map(|kind| kind.count).collect();
-    if exact::steps(&counts) <= exact::STEPS
-        && let Some(packing) = exact::bound(puzzle)
-    {
+    if small && let Some(packing) = exact::bound(puzzle) {
         return packing;
     }
-    bound(puzzle, unbound)
+    if hopeless { rest(puzzle, lean(puzzle, [16; 3], 1)) } else { bound(puzzle, used) }
 }
 
-fn unbound(puzzle: &Puzzle) -> Vec<super::puzzle::Node> {
+/// As for a large problem, with one part in so many of the effort.
+pub(crate) fn by_rule(puzzle: &Puzzle, part: u32) -> Vec<Node> {
     let counts: Vec<u32> = puzzle.kinds.iter().map(|kind| kind.count).collect();
-    if exact::steps(&counts) <= exact::STEPS {
-        exact::free(puzzle, &counts).unwrap_or_default()
-    } else {
-        by_rule(puzzle)
-    }
+    let steps = fill::STEPS / part as usize;
+    let nodes = fill::cheapest(puzzle, &counts, steps).map(|batches| fill::nodes(&batches)).unwrap_or_default();
+    improve::improve(puzzle, nodes, improve::STEPS / u64::from(part))
 }
 
-/// As for a large problem.
-pub(crate) fn by_rule(puzzle: &Puzzle) -> Vec<super::puzzle::Node> {
-    let counts: Vec<u32> = puzzle.kinds.iter().map(|kind| kind.count).collect();
-    let nodes = fill::cheapest(puzzle, &counts, fill::STEPS).map(|batches| fill::nodes(&batches)).unwrap_or_default();
-    improve::improve(puzzle, nodes)
+/// What all pods ask for together.
+fn asked(puzzle: &Puzzle) -> Amount {
+    puzzle.kinds.iter().fold([0; DIMENSIONS], |sum, kind| plus(&sum, &kind.need, i64::from(kind.count)))
 }
 
-/// A large problem under limits that bind: what limits count is made ever dearer until the packing is within, or nodes have
-/// to stay out.
-fn bound(puzzle: &Puzzle, unbound: Vec<super::puzzle::Node>) -> Packing {
-    let limits = puzzle.limits;
-    let mut leanest = unbound;
-    let spent = puzzle.price(&leanest);
-    for weight in [1, 4, 16] {
-        let extra = |offer: &Offer| {
-            let share = |used: i64, limit: Option<i64>| {
-                limit.map_or(0, |limit| i128::from(used) * i128::from(spent) * weight / i128::from(limit.max(1)))
-            };
-            let all =
-                share(offer.vcpu, limits.vcpu) + share(offer.memory_mib, limits.memory_mib) + share(1, limits.nodes);
-            i64::try_from(all).unwrap_or(i64::MAX / 4)
+/// Less than this no nodes are that hold all pods: what a vCPU and a MiB could give if nodes kept nothing for themselves.
+fn least_used(puzzle: &Puzzle) -> Used {
+    let [cpu, memory, ..] = asked(puzzle);
+    Used { vcpu: div_up(cpu, 1000), memory_mib: div_up(memory, 1 << 20), nodes: i64::from(cpu + memory > 0) }
+}
+
+fn div_up(a: i64, b: i64) -> i64 {
+    a / b + i64::from(a % b > 0)
+}
+
+/// At least so much the pods cost without limits, in millionths of a USD: each of cpu and memory where it is cheapest.
+fn least_price(puzzle: &Puzzle) -> i64 {
+    let asked = asked(puzzle);
+    let cheapest = |dimension: usize| {
+        let each = |offer: &Offer| {
+            i128::from(asked[dimension]) * i128::from(offer.price) / i128::from(offer.room[dimension].max(1))
         };
-        let mut dear: Vec<(usize, Offer)> = puzzle.offers.all.iter().cloned().enumerate().collect();
-        for (_, offer) in &mut dear {
-            offer.price = offer.price.saturating_add(extra(offer));
+        puzzle.offers.all.iter().map(each).min().unwrap_or(0)
+    };
+    i64::try_from(cheapest(0).max(cheapest(1))).unwrap_or(i64::MAX)
+}
+
+/// A large problem under limits that bind: what a limit that is passed counts is made ever dearer until the packing is within, or
+/// pods have to stay out.
+fn bound(puzzle: &Puzzle, mut used: Used) -> Packing {
+    const ROUNDS: usize = 5;
+    let limits = puzzle.limits;
+    let mut weights = [0; 3];
+    let mut leanest = Vec::new();
+    for _ in 0..ROUNDS {
+        let passed = [
+            limits.vcpu.is_some_and(|limit| used.vcpu > limit),
+            limits.memory_mib.is_some_and(|limit| used.memory_mib > limit),
+            limits.nodes.is_some_and(|limit| used.nodes > limit),
+        ];
+        for (weight, _) in weights.iter_mut().zip(passed).filter(|(_, passed)| *passed) {
+            *weight = (*weight * 4).clamp(1, 16);
         }
-        dear.sort_by_key(|(_, offer)| offer.price);
-        let back: Vec<usize> = dear.iter().map(|(index, _)| *index).collect();
-        let all = dear.into_iter().map(|(_, offer)| offer).collect();
-        let offers = Arc::new(Offers::new(all, puzzle.offers.min_values.clone()));
-        let mut nodes = by_rule(&Puzzle { offers, kinds: puzzle.kinds.clone(), limits });
-        for node in &mut nodes {
-            node.offer = back[node.offer];
-        }
-        let done = limits.hold(puzzle.used(&nodes));
-        leanest = nodes;
-        if done {
+        leanest = lean(puzzle, weights, 4);
+        used = puzzle.used(&leanest);
+        if limits.hold(used) {
             return Packing { nodes: leanest, left_out: Vec::new() };
         }
     }
-    // The nodes with the most pods for what they take of the limits come first.
-    let pods = |node: &super::puzzle::Node| node.pods.iter().map(|(_, count)| i64::from(*count)).sum::<i64>();
-    leanest.sort_by_key(|node| {
-        let offer = puzzle.offer(node.offer);
-        std::cmp::Reverse(pods(node) * 1_000_000 / (offer.vcpu * 1000 + offer.memory_mib).max(1))
-    });
+    rest(puzzle, leanest)
+}
+
+/// All pods, on nodes that take little of the limits: `weights` for vCPU, memory and the number of nodes. At a weight of 1 what takes a
+/// whole limit is dearer by about what all pods cost.
+fn lean(puzzle: &Puzzle, weights: [i128; 3], part: u32) -> Vec<Node> {
+    let limits = puzzle.limits;
+    let spent = i128::from(least_price(puzzle));
+    let extra = |offer: &Offer| {
+        let share = |used: i64, limit: Option<i64>, weight: i128| {
+            limit.map_or(0, |limit| i128::from(used) * spent * weight / i128::from(limit.max(1)))
+        };
+        let all = share(offer.vcpu, limits.vcpu, weights[0])
+            + share(offer.memory_mib, limits.memory_mib, weights[1])
+            + share(1, limits.nodes, weights[2]);
+        i64::try_from(all).unwrap_or(i64::MAX / 4)
+    };
+    let dear = |offer: &Offer| Offer { price: offer.price.saturating_add(extra(offer)), ..offer.clone() };
+    on(puzzle, puzzle.offers.all.iter().map(dear).enumerate().collect(), part)
+}
+
+/// Packs onto these offers only, each with its index in the puzzle.
+fn on(puzzle: &Puzzle, mut offers: Vec<(usize, Offer)>, part: u32) -> Vec<Node> {
+    offers.sort_by_key(|(_, offer)| offer.price);
+    let (back, all): (Vec<usize>, Vec<Offer>) = offers.into_iter().unzip();
+    let offers = Arc::new(Offers::new(all, puzzle.offers.min_values.clone()));
+    let nodes = by_rule(&Puzzle { offers, kinds: puzzle.kinds.clone(), limits: puzzle.limits }, part);
+    nodes.into_iter().map(|node| Node { offer: back[node.offer], ..node }).collect()
+}
+
+/// As many of these nodes as the limits allow, those with the most pods for what they take first; then, for what is left of the
+/// limits, smaller ones for what is left of the pods, as Karpenter tries smaller types when a limit is near.
+fn rest(puzzle: &Puzzle, mut nodes: Vec<Node>) -> Packing {
+    const ROUNDS: usize = 4;
     let (mut used, mut packing) = (Used::default(), Packing::default());
-    for node in leanest {
-        let after = used.plus(puzzle.offer(node.offer));
-        if limits.hold(after) {
-            used = after;
-            packing.nodes.push(node);
-        } else {
-            for (kind, count) in node.pods {
-                match packing.left_out.iter_mut().find(|(known, _)| *known == kind) {
-                    Some((_, out)) => *out += count,
-                    None => packing.left_out.push((kind, count)),
-                }
+    let mut left: Vec<u32> = puzzle.kinds.iter().map(|kind| kind.count).collect();
+    for _ in 0..ROUNDS {
+        let pods = |node: &Node| node.pods.iter().map(|(_, count)| i64::from(*count)).sum::<i64>();
+        nodes.sort_by_key(|node| {
+            let offer = puzzle.offer(node.offer);
+            std::cmp::Reverse(pods(node) * 1_000_000 / (offer.vcpu * 1000 + offer.memory_mib).max(1))
+        });
+        let before = packing.nodes.len();
+        for node in nodes {
+            let after = used.plus(puzzle.offer(node.offer));
+            if puzzle.limits.hold(after) {
+                used = after;
+                node.pods.iter().for_each(|(kind, count)| left[*kind] -= count);
+                packing.nodes.push(node);
             }
         }
+        let some = packing.nodes.len() > before || before == 0;
+        nodes = if some { smaller(puzzle, &left, used) } else { Vec::new() };
+        if nodes.is_empty() {
+            break;
+        }
     }
+    packing.left_out = left.into_iter().enumerate().filter(|(_, count)| *count > 0).collect();
     packing
+}
+
+/// What is left of the pods, on nodes of which one at least is within what is left of the limits.
+fn smaller(puzzle: &Puzzle, left: &[u32], used: Used) -> Vec<Node> {
+    let within = |offer: &Offer| puzzle.limits.hold(used.plus(offer));
+    let offers: Vec<(usize, Offer)> =
+        puzzle.offers.all.iter().cloned().enumerate().filter(|(_, offer)| within(offer)).collect();
+    let fits_one = |kind: &Kind| {
+        let load = Load::default().with(kind, 1);
+        load.is_some_and(|load| {
+            offers.iter().any(|(_, offer)| {
+                offer.classes & load.classes == load.classes && fits(&load.need, &offer.room)
+            })
+        })
+    };
+    let kinds: Vec<usize> =
+        (0..puzzle.kinds.len()).filter(|kind| left[*kind] > 0 && fits_one(&puzzle.kinds[*kind])).collect();
+    if kinds.is_empty() {
+        return Vec::new();
+    }
+    let counts: Vec<u32> = kinds.iter().map(|kind| left[*kind]).collect();
+    let part = Puzzle { limits: puzzle.limits, ..puzzle.part(&kinds, &counts) };
+    let back = |node: Node| Node {
+        offer: node.offer,
+        pods: node.pods.into_iter().map(|(kind, count)| (kinds[kind], count)).collect(),
+    };
+    on(&part, offers, 8).into_iter().map(back).collect()
 }

@@ -128,7 +128,7 @@ fn never_above_a_tenth_over_the_optimum() {
         assert_sound(&puzzle, &solved.nodes, &solved.left_out);
         assert_eq!(puzzle.price(&solved.nodes), best, "seed {seed}: small problems are solved");
         // The rules that large problems are packed by, on the same.
-        let ruled = solve::by_rule(&puzzle);
+        let ruled = solve::by_rule(&puzzle, 1);
         assert_sound(&puzzle, &ruled, &[]);
         let price = puzzle.price(&ruled);
         assert!(price * 100 <= best * 115, "seed {seed}: {price} is far above {best}");
@@ -172,6 +172,34 @@ fn limits_hold_and_what_they_keep_out_is_said() {
         assert_sound(&puzzle, &solved.nodes, &solved.left_out);
         assert!(limits.hold(puzzle.used(&solved.nodes)));
         assert!(!solved.nodes.is_empty() && !solved.left_out.is_empty());
+        // Nothing is kept out for which there was room: what is left of the limit is no more than a node.
+        assert!(puzzle.used(&solved.nodes).vcpu + 2 > vcpu, "{:?} of {vcpu}", puzzle.used(&solved.nodes));
+    }
+}
+
+#[test]
+fn limits_that_bind_a_little_choose_leaner_nodes_and_keep_nothing_out() {
+    let offers = Arc::new(Offers::new(real_offers(), Vec::new()));
+    let mut dice = fastrand::Rng::with_seed(3);
+    let kind = |_| Kind {
+        need: [dice.i64(50..250), dice.i64(GIB..6 * GIB), 0, 1],
+        count: 20,
+        zone: None,
+        alone: false,
+        classes: 0,
+    };
+    let kinds: Vec<Kind> = (0..60).map(kind).collect();
+    let free = Puzzle { offers, kinds, limits: Limits::default() };
+    let used = free.used(&solve::solve(&free).nodes);
+    for limits in [
+        Limits { nodes: Some(used.nodes * 3 / 4), memory_mib: Some(used.memory_mib * 102 / 100), vcpu: None },
+        Limits { vcpu: Some(used.vcpu * 9 / 10), ..Limits::default() },
+    ] {
+        let bound = Puzzle { limits, ..free.clone() };
+        let solved = solve::solve(&bound);
+        assert_sound(&bound, &solved.nodes, &solved.left_out);
+        assert!(limits.hold(bound.used(&solved.nodes)));
+        assert!(solved.left_out.is_empty(), "{limits:?}: {:?}", solved.left_out);
     }
 }
 
