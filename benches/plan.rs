@@ -30,7 +30,7 @@ fn offline(name: &str, root: &Path) -> Looked {
 fn offline_prod(criterion: &mut Criterion) {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     criterion.bench_function("plan prod offline", |bench| {
-        bench.iter(|| human::plans(&[plan_report(&offline("prod", root), Mode::Offline)], black_box(Style::default())));
+        bench.iter(|| human::plan(&plan_report(&offline("prod", root), Mode::Offline), black_box(Style::default())));
     });
 }
 

@@ -92,12 +92,17 @@ fn offline_all(environments: &[String], inputs: &priced::Read) -> Vec<Result<See
         inputs.compare(&mut looked, &loaded, environment).now_or_never().ok_or_else(pends)??;
         Ok(Seen::of(&looked, Mode::Offline))
     };
+    spread(environments, each)
+}
+
+/// Does something with each, over all processors; the results are in order.
+fn spread<T: Sync, R: Send>(items: &[T], each: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = environments.len().div_ceil(threads).max(1);
+    let share = items.len().div_ceil(threads).max(1);
+    let work = |some: &[T]| some.iter().map(&each).collect::<Vec<R>>();
     std::thread::scope(|scope| {
-        let work = |some: &'_ [String]| some.iter().map(each).collect::<Vec<_>>();
-        let (first, rest) = environments.split_at(share.min(environments.len()));
-        let others: Vec<_> = rest.chunks(share).map(|some| scope.spawn(move || work(some))).collect();
+        let (first, rest) = items.split_at(share.min(items.len()));
+        let others: Vec<_> = rest.chunks(share).map(|some| scope.spawn(|| work(some))).collect();
         let mut all = work(first);
         for other in others {
             all.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
@@ -152,7 +157,10 @@ pub(super) async fn run(common: &args::Common, args: &Args, say: &Say) -> Result
     };
     let reports: Vec<PlanReport> = looks.into_iter().map(|seen| seen.report).collect();
     let text = match say.format {
-        Format::Human => human::plans(&reports, say.style(Stream::Stdout)),
+        Format::Human => {
+            let style = say.style(Stream::Stdout);
+            human::joined(&spread(&reports, |report| human::plan(report, style)))
+        }
         Format::Json => json::plans(&reports),
         Format::Markdown => markdown::plans(&reports, &pictures, markdown::SUMMARY_LIMIT),
     };

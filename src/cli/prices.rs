@@ -27,7 +27,7 @@ pub(super) struct Refresh {
     /// Believe prices that moved more than fivefold
     #[arg(long)]
     accept: bool,
-    /// Ask pricing:GetProducts, which wants credentials, instead of reading the public files
+    /// Ask pricing:GetProducts and ec2:DescribeInstanceTypes, which want credentials, instead of reading the public files
     #[arg(long)]
     api: bool,
     /// Read the public files from here
@@ -57,7 +57,7 @@ fn problem(title: String, help: &str) -> Halt {
 /// All regions are read and judged before the first file is written: half a refresh is none.
 async fn refresh(args: &Refresh, say: &Say) -> Result<Exit, Halt> {
     let today = Clock::Wall.today().to_string();
-    let mut all = Vec::new();
+    let (mut all, mut lines) = (Vec::new(), Vec::new());
     for region in &args.regions {
         let plain = region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
         if !plain || region.is_empty() {
@@ -66,8 +66,15 @@ async fn refresh(args: &Refresh, say: &Say) -> Result<Exit, Halt> {
         let again = "nothing was written; try again, or the other source (--api)";
         let refused = |refused| problem(format!("{region}: {refused}"), again);
         let gathered = if args.api {
-            let products = cloud::prices::products(region).await.map_err(|why| problem(why, again))?;
-            Gathered::from_products(region, &today, &products).map_err(refused)?
+            let (products, facts) = futures_util::join!(cloud::prices::products(region), cloud::prices::facts(region));
+            let products = products.map_err(|why| problem(why, again))?;
+            let mut gathered = Gathered::from_products(region, &today, &products).map_err(refused)?;
+            match facts {
+                Ok(facts) => gathered.know(facts),
+                // Prices are worth having without.
+                Err(why) => lines.push(format!("{region}: sizes of instance types were not refreshed: {why}")),
+            }
+            gathered
         } else {
             let file = |offer| async move {
                 let file = cloud::prices::bulk(&args.from, offer, region).await.map_err(|why| problem(why, again))?;
@@ -85,11 +92,13 @@ async fn refresh(args: &Refresh, say: &Say) -> Result<Exit, Halt> {
         };
         all.push(gathered);
     }
-    let mut lines = Vec::new();
     let mut far = Vec::new();
-    for gathered in &all {
-        let region = &gathered.region;
+    for gathered in &mut all {
+        let region = &gathered.region.clone();
         let known = Book::of(region).unwrap_or_else(|_| Book::embedded(region));
+        if let Some(known) = known {
+            gathered.keep_facts(known);
+        }
         let moved = gathered.judged(known).map_err(|refused| {
             problem(format!("{region}: {refused}"), "nothing was written; the list may be torn, try again later")
         })?;
@@ -105,6 +114,15 @@ async fn refresh(args: &Refresh, say: &Say) -> Result<Exit, Halt> {
             gathered.as_of,
             services.len()
         ));
+        let unpacked: Vec<&str> = gathered.unpacked().collect();
+        if !unpacked.is_empty() {
+            let some: Vec<&str> = unpacked.iter().take(5).copied().collect();
+            lines.push(format!(
+                "{region}: {} types are too new to say what a node of them holds ({}); --api asks EC2",
+                unpacked.len(),
+                some.join(", ")
+            ));
+        }
         // What the lists did not have, and no earlier table has either.
         let missing = services::ITEMS
             .iter()
@@ -123,7 +141,8 @@ async fn refresh(args: &Refresh, say: &Say) -> Result<Exit, Halt> {
     }
     write(&all)?;
     lines.extend(far.into_iter().map(|line| format!("accepted: {line}")));
-    say.result(&format!("{}\n", view::text::visible(&lines.join("\n")).replace("\\n", "\n")));
+    let lines: Vec<String> = lines.iter().map(|line| view::text::bounded(line, 1000)).collect();
+    say.result(&format!("{}\n", lines.join("\n")));
     Ok(Exit::Done)
 }
 

@@ -13,7 +13,11 @@ pub fn failed<E: ProvideErrorMetadata + std::error::Error + 'static>(
     move |error| match &error {
         SdkError::ServiceError(context) => {
             let code = context.err().code().unwrap_or_default().to_owned();
-            let message = context.err().message().unwrap_or_default().to_owned();
+            let mut message = context.err().message().unwrap_or_default().to_owned();
+            if code.is_empty() && message.is_empty() {
+                // An answer that is none of the API's: a proxy's page, or half of one.
+                message = chain(context.err());
+            }
             let status = context.raw().status().as_u16();
             Failure { class: classify(&code, &message, status), call: call.to_owned(), code, message }
         }

@@ -5,6 +5,9 @@
 use std::collections::BTreeMap;
 use std::io::{Seek as _, Write as _};
 
+use aws_sdk_ec2::types::{
+    ArchitectureType, GpuInfo, InstanceTypeHypervisor, InstanceTypeInfo, NetworkCardInfo, UsageClassType,
+};
 use aws_sdk_pricing::types::{Filter, FilterType};
 use aws_smithy_types::DateTime;
 use futures_util::future::try_join_all;
@@ -15,7 +18,7 @@ use rust_decimal::Decimal;
 use super::Cloud;
 use super::config::live;
 use super::errors::failed;
-use crate::cost::services;
+use crate::cost::{AllFacts, InstanceFacts, NodeFacts, services};
 use crate::engine::Failure;
 
 /// IAM actions of this room, for the roles that `bootstrap` makes.
@@ -85,6 +88,67 @@ async fn listed(
             return Ok(all);
         }
     }
+}
+
+/// What EC2 says of every instance type that the region offers.
+///
+/// # Errors
+/// No credentials, or a call that failed, as a lower-case fragment.
+pub async fn facts(region: &str) -> Result<AllFacts, String> {
+    let config = live(region).await.map_err(|error| error.to_string())?;
+    let client = aws_sdk_ec2::Client::new(&config);
+    let mut all = AllFacts::new();
+    let mut token = None;
+    loop {
+        let call = client.describe_instance_types().set_next_token(token).send();
+        let page = call.await.map_err(failed("ec2:DescribeInstanceTypes")).map_err(|error| error.to_string())?;
+        all.extend(page.instance_types().iter().filter_map(facts_of));
+        token = page.next_token.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(all);
+        }
+    }
+}
+
+/// `None` where a part is missing, and for architectures that EKS has no nodes of.
+fn facts_of(info: &InstanceTypeInfo) -> Option<(String, InstanceFacts)> {
+    let network = info.network_info()?;
+    let card =
+        network.network_cards().iter().find(|card| card.network_card_index() == network.default_network_card_index());
+    let interfaces =
+        card.and_then(NetworkCardInfo::maximum_network_interfaces).or(network.maximum_network_interfaces())?;
+    let addresses = network.ipv4_addresses_per_interface()?;
+    let architectures = info.processor_info()?.supported_architectures();
+    let arch = if architectures.contains(&ArchitectureType::Arm64) {
+        "arm64"
+    } else if architectures.contains(&ArchitectureType::X8664) {
+        "x86_64"
+    } else {
+        return None;
+    };
+    let gpus = info.gpu_info().map(GpuInfo::gpus).unwrap_or_default();
+    let nvidia = gpus.iter().find(|gpu| gpu.manufacturer().is_some_and(|maker| maker.eq_ignore_ascii_case("nvidia")));
+    let gpu = nvidia.and_then(|gpu| {
+        let name = gpu.name()?.to_lowercase().replace(' ', "-");
+        Some((name, i64::from(gpu.count()?)))
+    });
+    let facts = InstanceFacts {
+        vcpu: u32::try_from(info.v_cpu_info()?.default_v_cpus()?).ok()?,
+        memory_mib: u64::try_from(info.memory_info()?.size_in_mib()?).ok()?,
+        arch,
+        spot: info.supported_usage_classes().contains(&UsageClassType::Spot),
+        accelerated: !gpus.is_empty()
+            || info.inference_accelerator_info().is_some()
+            || info.neuron_info().is_some()
+            || info.fpga_info().is_some()
+            || info.media_accelerator_info().is_some(),
+        node: NodeFacts {
+            pods: NodeFacts::pods(i64::from(interfaces), i64::from(addresses)),
+            xen: info.hypervisor() == Some(&InstanceTypeHypervisor::Xen),
+            gpu,
+        },
+    };
+    Some((info.instance_type()?.as_str().to_owned(), facts))
 }
 
 /// Types in one question for spot prices; EC2 takes no more than a hundred.

@@ -1,6 +1,9 @@
 //! From an ENV argument to a [`Spec`], its places and its findings.
 
+use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::Arc;
 
 use jiff::civil::Date;
 
@@ -8,7 +11,7 @@ use super::check::{self, waive};
 use super::codes::code;
 use super::decode;
 use super::files::{self, Disk, MAX_DEPTH, Source};
-use super::node::{Node, Places};
+use super::node::{Node, Places, Text};
 use super::spec::Spec;
 use super::{text, yaml};
 use crate::problem::Problem;
@@ -101,6 +104,23 @@ fn shorten(text: &mut String) {
     }
 }
 
+/// The tree of a file that others extend. A thousand environments share a base: its tree is kept for as long as it reads the same.
+fn base_tree(text: &Arc<Text>) -> Result<Node, Vec<Problem>> {
+    const KEPT: usize = 4;
+    thread_local! {
+        static BASES: RefCell<VecDeque<(Arc<Text>, Node)>> = const { RefCell::new(VecDeque::new()) };
+    }
+    BASES.with_borrow_mut(|bases| {
+        if let Some((_, tree)) = bases.iter().find(|(known, _)| known.name == text.name && known.all == text.all) {
+            return Ok(tree.clone());
+        }
+        let tree = yaml::read(text)?;
+        bases.truncate(KEPT - 1);
+        bases.push_front((Arc::clone(text), tree.clone()));
+        Ok(tree)
+    })
+}
+
 struct Reading<'a> {
     source: &'a dyn Source,
     shown: &'a str,
@@ -136,7 +156,7 @@ impl Reading<'_> {
         });
         let text = read.and_then(|bytes| text::decode(&name, bytes).map_err(|problem| vec![*problem]));
         self.files.push(name);
-        let tree = match text.and_then(|text| yaml::read(&text)) {
+        let tree = match text.and_then(|text| if from.is_some() { base_tree(&text) } else { yaml::read(&text) }) {
             Ok(tree) => tree,
             Err(problems) => {
                 self.problems.extend(problems);

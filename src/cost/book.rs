@@ -10,6 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use rust_decimal::Decimal;
 use serde::Deserialize;
 
+use super::NodeFacts;
 use super::pack::facts::{self, Type};
 use crate::config::codes::code::FILE_NOT_FOUND;
 use crate::config::files::{Disk, Source as _};
@@ -58,6 +59,8 @@ pub struct Book {
     source: &'static str,
     instances: BTreeMap<&'static str, InstancePrice>,
     services: BTreeMap<&'static str, ServicePrice>,
+    /// Of a table that was refreshed by EC2: they go before the embedded ones.
+    facts: BTreeMap<&'static str, NodeFacts>,
     /// What the packer knows of the types, made on first use.
     types: OnceLock<Vec<Type>>,
 }
@@ -73,6 +76,9 @@ struct Ec2Table<'a> {
     /// Of a table that was read from AWS's lists: they go before the embedded ones.
     #[serde(borrow, default)]
     services: BTreeMap<&'a str, &'a str>,
+    /// Of a table that was refreshed by EC2: pods, whether it is Xen, the name and number of GPUs.
+    #[serde(borrow, default)]
+    facts: BTreeMap<&'a str, (i64, bool, &'a str, i64)>,
 }
 
 #[derive(Deserialize)]
@@ -166,7 +172,12 @@ impl Book {
         let own = table.services.iter().map(|(key, usd)| {
             Some((*key, ServicePrice { usd: Decimal::from_str_exact(usd).ok()?, source: table.source }))
         });
+        let facts = table.facts.into_iter().map(|(name, (pods, xen, gpu, count))| {
+            let gpu = (count > 0).then(|| (gpu.to_owned(), count));
+            (name, NodeFacts { pods, xen, gpu })
+        });
         Some(Self {
+            facts: facts.collect(),
             region: table.region,
             date: table.as_of,
             source: table.source,
@@ -210,6 +221,12 @@ impl Book {
     #[must_use]
     pub fn instance(&self, instance_type: &str) -> Option<&InstancePrice> {
         self.instances.get(instance_type)
+    }
+
+    /// What EC2 said of a type when the table was refreshed.
+    #[must_use]
+    pub fn facts(&self, instance_type: &str) -> Option<&NodeFacts> {
+        self.facts.get(instance_type)
     }
 
     /// All instance types, by name.

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `book.rs` | the embedded price tables of a region |
 //! | `calendar.rs` | support dates of Kubernetes versions, where AWS was not asked |
+//! | `instance_facts.rs` | what EC2 says of types beyond their price |
 //! | `line.rs` | one line, and what a kind is given to make it |
 //! | `lines.rs` | the fixed lines, one function per component |
 //! | `pack/` | what Karpenter would start for the declared workloads |
@@ -23,6 +24,7 @@ mod book;
 mod calendar;
 pub mod coverage;
 mod driver;
+mod instance_facts;
 mod line;
 pub mod lines;
 pub mod pack;
@@ -37,6 +39,7 @@ mod tests;
 
 pub use bill::{Bill, Compared, Entry, Priced, Side, Totals, Unpriced};
 pub use book::{Book, InstancePrice};
+pub use instance_facts::{AllFacts, InstanceFacts, NodeFacts};
 pub use line::{Line, LineClass, Rates};
 pub use pack::{LeftOut, NodeUse, PoolCost, Pools};
 pub use prices::{Gathered, Move, Refused};

@@ -14,6 +14,7 @@ use serde_json::Value as Json;
 
 use super::book::{Book, InstancePrice};
 use super::services;
+use super::{AllFacts, InstanceFacts, NodeFacts};
 
 /// A price that moved by more than this factor is not believed unasked.
 const ABSURD: u32 = 5;
@@ -128,6 +129,8 @@ pub struct Gathered {
     rows: BTreeMap<String, InstancePrice>,
     /// By key, in the lists' own units.
     listed: BTreeMap<&'static str, Decimal>,
+    /// By type.
+    facts: BTreeMap<String, NodeFacts>,
 }
 
 /// Why a price list is refused.
@@ -201,7 +204,7 @@ impl Gathered {
 
     fn new(region: &str, as_of: &str, source: &str) -> Self {
         let [region, as_of, source] = [region, as_of, source].map(str::to_owned);
-        Self { region, as_of, source, rows: BTreeMap::new(), listed: BTreeMap::new() }
+        Self { region, as_of, source, rows: BTreeMap::new(), listed: BTreeMap::new(), facts: BTreeMap::new() }
     }
 
     fn take(&mut self, offer: &str, product: &Product, term: Option<&Term>) {
@@ -221,6 +224,33 @@ impl Gathered {
         // A type that is listed twice, as bare metal is by tenancy, is taken at the higher price.
         let known = self.rows.entry(of.instance_type.clone()).or_insert_with(|| row.clone());
         known.usd_per_hour = known.usd_per_hour.max(usd_per_hour);
+    }
+
+    /// With what EC2 says of types, which goes before what the lists say.
+    pub fn know(&mut self, facts: AllFacts) {
+        for (name, found) in facts {
+            let Some(row) = self.rows.get_mut(&name) else { continue };
+            let InstanceFacts { vcpu, memory_mib, arch, spot, accelerated, node } = found;
+            *row = InstancePrice { usd_per_hour: row.usd_per_hour, vcpu, memory_mib, arch, spot, gpu: accelerated };
+            self.facts.insert(name, node);
+        }
+    }
+
+    /// With what EC2 said when the known table was made, of types that it says nothing of now.
+    pub fn keep_facts(&mut self, known: &Book) {
+        for (name, row) in &mut self.rows {
+            let (Some(node), Some(old)) = (known.facts(name), known.instance(name)) else { continue };
+            if !self.facts.contains_key(name) {
+                *row = InstancePrice { usd_per_hour: row.usd_per_hour, ..old.clone() };
+                self.facts.insert(name.clone(), node.clone());
+            }
+        }
+    }
+
+    /// Types with a price of which nobody knows how many pods a node holds: no pods are packed onto them.
+    pub fn unpacked(&self) -> impl Iterator<Item = &str> {
+        let known = |name: &&str| self.facts.contains_key(*name) || super::pack::facts::embedded(name).is_some();
+        self.rows.keys().map(String::as_str).filter(move |name| !known(name))
     }
 
     /// Prices of services, by key, in our units.
@@ -302,9 +332,19 @@ impl Gathered {
         } else {
             format!("\"services\":{{\n{}\n}},\n", services.join(",\n"))
         };
+        let facts: Vec<String> = self
+            .facts
+            .iter()
+            .map(|(name, NodeFacts { pods, xen, gpu })| {
+                let (gpu, count) = gpu.as_ref().map_or(("", 0), |(gpu, count)| (gpu.as_str(), *count));
+                format!("{}:[{pods},{xen},{},{count}]", text(name), text(gpu))
+            })
+            .collect();
+        let facts =
+            if facts.is_empty() { String::new() } else { format!("\"facts\":{{\n{}\n}},\n", facts.join(",\n")) };
         format!(
             "{{\n\"region\":{},\n\"currency\":\"USD\",\n\"as_of\":{},\n\"source\":{},\n\"columns\":[\"usd_per_hour\",\"vcpu\",\"memory_mib\",\"arch\",\"spot\",\"gpu\"],\n\
-             {services}\"instance_types\":{{\n{}\n}}\n}}\n",
+             {services}{facts}\"instance_types\":{{\n{}\n}}\n}}\n",
             text(&self.region),
             text(&self.as_of),
             text(&self.source),

@@ -20,8 +20,8 @@ use crate::problem::{Problem, Severity};
 
 /// Several plans, one after the other.
 #[must_use]
-pub fn plans(reports: &[PlanReport], style: Style) -> String {
-    reports.iter().map(|report| plan(report, style)).collect::<Vec<_>>().join("\n")
+pub fn joined(plans: &[String]) -> String {
+    plans.join("\n")
 }
 
 /// A plan. One line where nothing changes and nobody has anything to say.

@@ -255,7 +255,9 @@ fn the_api_gives_the_same_page_by_page() {
         (page.to_string(), None)
     });
     let mut command = place.command(&["prices", "refresh", "eu-west-1", "--api"]);
-    command.env("AWS_ENDPOINT_URL_PRICING", &server).env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "x");
+    let types = serve(|_, body| (described(body), None));
+    command.env("AWS_ENDPOINT_URL_PRICING", &server).env("AWS_ENDPOINT_URL_EC2", &types);
+    command.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "x");
     let refresh = run(&mut command);
     assert_eq!(refresh.code, 0, "{}", refresh.err);
     let table: serde_json::Value = serde_json::from_str(&place.read("prices/ec2-eu-west-1.json")).expect("JSON");
@@ -263,6 +265,104 @@ fn the_api_gives_the_same_page_by_page() {
     assert_eq!(table["instance_types"]["m7i.large"][0], "0.1008");
     assert_eq!(table["services"]["nat.gateway"], "0.048");
     assert_eq!(table["services"].as_object().map(serde_json::Map::len), Some(14));
+}
+
+/// A type that is newer than all embedded tables.
+fn newest() -> (serde_json::Value, serde_json::Value) {
+    let some = products(1);
+    let mut product = some["m7i.large"]["product"].clone();
+    product["sku"] = "m99z.large".into();
+    product["attributes"]["instanceType"] = "m99z.large".into();
+    let term = serde_json::json!({"x.y": {"priceDimensions": {"z": {"unit": "Hrs", "pricePerUnit": {"USD": "0.5"}}}}});
+    (product, term)
+}
+
+/// `DescribeInstanceTypes` in two pages: m7i.large as it is not, and the newest type, with two network cards of which the second is
+/// the default one.
+fn described(body: &str) -> String {
+    assert!(body.contains("Action=DescribeInstanceTypes"), "{body}");
+    let (name, cpu, mib, more) = if body.contains("NextToken=2") {
+        ("m99z.large", 2, 9000, "")
+    } else {
+        ("m7i.large", 2, 8192, "<nextToken>2</nextToken>")
+    };
+    let card = |index: u8, interfaces: u8| {
+        format!(
+            "<item><networkCardIndex>{index}</networkCardIndex><maximumNetworkInterfaces>{interfaces}</maximumNetworkInterfaces></item>"
+        )
+    };
+    format!(
+        "<DescribeInstanceTypesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\"><instanceTypeSet><item>\
+         <instanceType>{name}</instanceType><supportedUsageClasses><item>on-demand</item></supportedUsageClasses><hypervisor>nitro</hypervisor>\
+         <processorInfo><supportedArchitectures><item>arm64</item></supportedArchitectures></processorInfo>\
+         <vCpuInfo><defaultVCpus>{cpu}</defaultVCpus></vCpuInfo><memoryInfo><sizeInMiB>{mib}</sizeInMiB></memoryInfo>\
+         <networkInfo><maximumNetworkInterfaces>9</maximumNetworkInterfaces><defaultNetworkCardIndex>1</defaultNetworkCardIndex>\
+         <networkCards>{}{}</networkCards><ipv4AddressesPerInterface>10</ipv4AddressesPerInterface></networkInfo>\
+         <gpuInfo><gpus><item><name>RTX PRO 9</name><manufacturer>NVIDIA</manufacturer><count>2</count></item></gpus></gpuInfo>\
+         </item></instanceTypeSet>{more}</DescribeInstanceTypesResponse>",
+        card(0, 7),
+        card(1, 3)
+    )
+}
+
+#[test]
+fn a_type_newer_than_the_tables_is_packed_once_ec2_has_described_it() {
+    let answer = |_: &str, body: &str| {
+        let question: serde_json::Value = serde_json::from_str(body).expect("JSON");
+        let here =
+            question["ServiceCode"] == "AmazonEC2" && body.contains("operatingSystem") && !body.contains("bare metal");
+        let text = |product: &serde_json::Value, term: &serde_json::Value| {
+            let terms = serde_json::json!({"OnDemand": term});
+            serde_json::json!({"serviceCode": "AmazonEC2", "product": product, "terms": terms}).to_string()
+        };
+        let (product, term) = newest();
+        let all = products(1);
+        let list = all.values().map(|both| text(&both["product"], &both["term"])).chain([text(&product, &term)]);
+        let list: Vec<String> = if here { list.collect() } else { Vec::new() };
+        (serde_json::json!({"FormatVersion": "aws_v1", "PriceList": list}).to_string(), None)
+    };
+    let place = Place::new();
+    let pricing = serve(answer);
+    let refresh = |ec2: &str| {
+        let mut command = place.command(&["prices", "refresh", "eu-west-1", "--api"]);
+        command.env("AWS_ENDPOINT_URL_PRICING", &pricing).env("AWS_ENDPOINT_URL_EC2", ec2);
+        command.env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "x");
+        let refresh = run(&mut command);
+        assert_eq!(refresh.code, 0, "{}", refresh.err);
+        (
+            refresh.out,
+            serde_json::from_str::<serde_json::Value>(&place.read("prices/ec2-eu-west-1.json")).expect("JSON"),
+        )
+    };
+    let denied = serve(|_, _| ("<Response><Errors>".to_owned(), None));
+    let dev = place.read("environments/dev.yaml").replace("region: us-east-1", "region: eu-west-1");
+    let dev = dev.replace("budget: {fixed: {warn: 220, fail: 300}}", "budget: {}");
+    let pools = "nodePools:\n  stateful: null\n  burst: null\n  general-purpose: {requirements: [{key: \
+                 node.kubernetes.io/instance-type, operator: In, values: [m99z.large]}]}\n";
+    let dev = dev.replace("nodePools:\n  general-purpose: {limits: {cpu: 20, memory: 80Gi}}\n  stateful: null\n  burst: {limits: {cpu: 20, memory: 40Gi}}\n", pools);
+    let web = "workloads: {web: {replicas: 2, requests: {cpu: 1000m, memory: 1Gi}, pool: general-purpose}}";
+    place.write("environments/dev.yaml", format!("{dev}\n{web}\n"));
+    let pool = || {
+        let json = document(&place.ends(0, &["cost", "dev", "--offline", "--format", "json"]));
+        json["environments"][0]["cost"]["pools"][0].clone()
+    };
+    // Without what EC2 says there is a price and no size: said, and nothing guessed.
+    let (out, table) = refresh(&denied);
+    assert!(out.contains("sizes of instance types were not refreshed") && out.contains("1 types are too new"), "{out}");
+    assert!(table.get("facts").is_none(), "{table}");
+    assert_eq!(pool()["expected"], serde_json::Value::Null);
+    let (out, table) = refresh(&serve(|_, body| (described(body), None)));
+    assert!(!out.contains("too new") && !out.contains("not refreshed"), "{out}");
+    // Three interfaces of ten addresses, of the default card: 3 x 9 + 2.
+    assert_eq!(table["facts"]["m99z.large"], serde_json::json!([29, false, "rtx-pro-9", 2]));
+    assert_eq!(table["instance_types"]["m99z.large"], serde_json::json!(["0.5", 2, 9000, "arm64", false, true]));
+    assert_eq!(table["instance_types"]["m7i.large"][3], "arm64", "what EC2 says goes before what is embedded");
+    let found = pool();
+    assert_eq!(found["nodes"][0]["instance_type"], "m99z.large", "{found}");
+    // A refresh that may not ask EC2 keeps what the last one heard.
+    let (out, again) = refresh(&denied);
+    assert!(!out.contains("too new"), "{out}");
+    assert_eq!((&again["facts"], &again["instance_types"]), (&table["facts"], &table["instance_types"]));
 }
 
 #[test]

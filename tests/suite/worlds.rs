@@ -181,7 +181,11 @@ fn laid_out(json: &Json, indent: usize) -> String {
 fn written(looked: &Looked) -> [(&'static str, String); 3] {
     let reports = [plan_report(looked, Mode::Live)];
     let comment = markdown::plans(&reports, &[], markdown::SUMMARY_LIMIT);
-    [("plan.txt", human::plans(&reports, Style::default())), ("plan.md", comment), ("plan.json", json::plans(&reports))]
+    [
+        ("plan.txt", human::plan(&reports[0], Style::default())),
+        ("plan.md", comment),
+        ("plan.json", json::plans(&reports)),
+    ]
 }
 
 #[test]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json};
 use super::puzzle::Amount;
 use crate::config::check::quantity;
 use crate::config::spec::Requirement;
-use crate::cost::Book;
+use crate::cost::{Book, NodeFacts};
 
 const MIB: i64 = 1 << 20;
 
@@ -81,20 +81,33 @@ pub(crate) struct Type {
     exotic: bool,
     /// Where in its name the category ends, the generation, and the family: asked for thousands of times.
     ends: [usize; 3],
-    /// Pods by its network interfaces; `None` where the table lacks it.
-    eni_pods: Option<i64>,
+    /// Pods by its network interfaces.
+    eni_pods: i64,
     /// Name and number of its GPUs, where known.
-    gpus: Option<(&'static str, i64)>,
+    gpus: Option<(String, i64)>,
     xen: bool,
+}
+
+/// What the embedded tables say of a type.
+pub(in crate::cost) fn embedded(name: &str) -> Option<NodeFacts> {
+    let tables = tables()?;
+    Some(NodeFacts {
+        pods: tables.pods.max_pods.get(name).copied()?,
+        xen: tables.pods.xen_families.contains(&name.split('.').next().unwrap_or_default()),
+        gpu: tables.gpus.gpus.get(name).map(|(gpu, count)| ((*gpu).to_owned(), *count)),
+    })
 }
 
 /// All types of a book, by name. Types whose limit on pods is not known are left out: nothing can be said of what they hold.
 pub(crate) fn types(book: &Book) -> Vec<Type> {
-    let Some(tables) = tables() else { return Vec::new() };
     let exotic = |name: &str, gpu: bool| {
         name.contains("metal") || gpu || matches!(&name[..ends(name)[0]], "inf" | "trn" | "vt" | "f" | "dl")
     };
-    let one = |(name, price): (&str, &crate::cost::InstancePrice)| Type {
+    let known = |(name, price)| {
+        let facts = book.facts(name).cloned().or_else(|| embedded(name))?;
+        Some((name, price, facts))
+    };
+    let one = |(name, price, facts): (&str, &crate::cost::InstancePrice, NodeFacts)| Type {
         name: name.to_owned(),
         usd_per_hour: price.usd_per_hour,
         vcpu: i64::from(price.vcpu),
@@ -103,11 +116,11 @@ pub(crate) fn types(book: &Book) -> Vec<Type> {
         spot: price.spot,
         exotic: exotic(name, price.gpu),
         ends: ends(name),
-        eni_pods: tables.pods.max_pods.get(name).copied(),
-        gpus: tables.gpus.gpus.get(name).copied(),
-        xen: tables.pods.xen_families.contains(&name.split('.').next().unwrap_or_default()),
+        eni_pods: facts.pods,
+        gpus: facts.gpu,
+        xen: facts.xen,
     };
-    book.instances().map(one).filter(|found| found.eni_pods.is_some()).collect()
+    book.instances().filter_map(known).map(one).collect()
 }
 
 /// A label's value on the nodes of a type.
@@ -186,13 +199,22 @@ impl Type {
                 _ => Label::Text("nitro"),
             },
             "karpenter.k8s.aws/instance-gpu-count" => {
-                self.gpus.map_or(Label::Absent, |(_, count)| Label::Number(count))
+                self.gpus.as_ref().map_or(Label::Absent, |(_, count)| Label::Number(*count))
             }
-            "karpenter.k8s.aws/instance-gpu-name" => self.gpus.map_or(Label::Absent, |(name, _)| Label::Text(name)),
-            "karpenter.k8s.aws/instance-gpu-manufacturer" => self.gpus.map_or(Label::Absent, |_| Label::Text("nvidia")),
+            "karpenter.k8s.aws/instance-gpu-name" => {
+                self.gpus.as_ref().map_or(Label::Absent, |(name, _)| Label::Text(name))
+            }
+            "karpenter.k8s.aws/instance-gpu-manufacturer" => {
+                self.gpus.as_ref().map_or(Label::Absent, |_| Label::Text("nvidia"))
+            }
             _ if key.starts_with("karpenter.k8s.aws/instance-") => return Err(Unknown(key.to_owned())),
             _ => return Ok(None),
         }))
+    }
+
+    /// Whether a label chooses among types.
+    pub(crate) fn chosen_by(&self, key: &str) -> Result<bool, Unknown> {
+        Ok(self.label(key)?.is_some())
     }
 
     /// The value that `minValues` counts.
@@ -237,7 +259,7 @@ impl Type {
 
     /// What pods may request on a node of this type: its size, less what the hypervisor, the kubelet and the system keep.
     pub(crate) fn allocatable(&self, kubelet: &Map<String, Json>) -> Amount {
-        let eni = self.eni_pods.unwrap_or(0);
+        let eni = self.eni_pods;
         // The 7.5 % is Karpenter's VM_MEMORY_OVERHEAD_PERCENT; on arm64 the kernel's contiguous area is not counted.
         let size = self.memory_mib - if self.arch == "arm64" { 64 } else { 0 };
         let memory = (size - (size * 75 + 999) / 1000) * MIB;
@@ -261,7 +283,7 @@ impl Type {
         [
             self.vcpu * 1000 - cpu_kept - kept("systemReserved", "cpu").unwrap_or(0),
             memory - memory_kept - evicted - kept("systemReserved", "memory").unwrap_or(0),
-            self.gpus.map_or(0, |(_, count)| count),
+            self.gpus.as_ref().map_or(0, |(_, count)| *count),
             pods,
         ]
     }

@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::ceiling::{self, Size};
 use super::demand::{Demand, tolerated};
-use super::facts::{self, Type};
+use super::facts::{self, Type, Unknown};
 use super::puzzle::{Amount, DIMENSIONS, Limits, plus};
 use crate::config::Spec;
 use crate::config::check::quantity;
@@ -103,8 +103,9 @@ impl<'a> Ground<'a> {
     /// The most its limits allow, USD a month on demand; `None` where they are no bound. Limits count what is there, and Karpenter
     /// may have begun a node when they are reached: one more of the dearest that fits is on top.
     pub(crate) fn most(&self, rates: &Rates) -> Option<Decimal> {
-        let price = |index: usize| self.instance(index, rates) + self.volume;
         let all = 0..self.types.len();
+        let prices: Vec<Decimal> = all.clone().map(|index| self.instance(index, rates) + self.volume).collect();
+        let price = |index: usize| prices[index];
         if let Some(replicas) = self.pool.replicas {
             let count = self.limits.nodes.unwrap_or_else(|| i64::from(replicas));
             return all.map(price).max().map(|dearest| dearest * Decimal::from(count));
@@ -142,14 +143,19 @@ pub(crate) fn micro(usd: Decimal) -> i64 {
 
 /// The types that satisfy all requirements; exotic ones only where there are no others.
 fn allowed<'a>(pool: &NodePool, types: &'a [Type]) -> Result<Vec<&'a Type>, String> {
-    // Which labels the table knows does not depend on the type.
+    // Which labels the table knows, and which of them choose among types, does not depend on the type.
+    let mut choosing = Vec::new();
     for requirement in &pool.requirements {
-        if let Some(Err(unknown)) = types.first().map(|found| found.meets(requirement)) {
-            let label = unknown.0;
-            return Err(format!("the table does not know {label} of instance types, which its requirements ask for"));
+        match types.first().map(|found| found.chosen_by(&requirement.key)) {
+            Some(Err(Unknown(label))) => {
+                let what = "which its requirements ask for";
+                return Err(format!("the table does not know {label} of instance types, {what}"));
+            }
+            Some(Ok(true)) => choosing.push(requirement),
+            _ => {}
         }
     }
-    let all = |found: &&Type| pool.requirements.iter().all(|requirement| found.meets(requirement) == Ok(true));
+    let all = |found: &&Type| choosing.iter().all(|requirement| found.meets(requirement) == Ok(true));
     let fitting: Vec<&Type> = types.iter().filter(all).collect();
     let plain: Vec<&Type> = fitting.iter().copied().filter(|found| !found.exotic()).collect();
     Ok(if plain.is_empty() { fitting } else { plain })

@@ -154,9 +154,9 @@ fn smaller(puzzle: &Puzzle, left: &[u32], used: Used) -> Vec<Node> {
     let fits_one = |kind: &Kind| {
         let load = Load::default().with(kind, 1);
         load.is_some_and(|load| {
-            offers.iter().any(|(_, offer)| {
-                offer.classes & load.classes == load.classes && fits(&load.need, &offer.room)
-            })
+            offers
+                .iter()
+                .any(|(_, offer)| offer.classes & load.classes == load.classes && fits(&load.need, &offer.room))
         })
     };
     let kinds: Vec<usize> =
