@@ -173,7 +173,7 @@ impl Book {
             Some((*key, ServicePrice { usd: Decimal::from_str_exact(usd).ok()?, source: table.source }))
         });
         let facts = table.facts.into_iter().map(|(name, (pods, xen, gpu, count))| {
-            let gpu = (count > 0).then(|| (gpu.to_owned(), count));
+            let gpu = (!gpu.is_empty()).then(|| (gpu.to_owned(), count));
             (name, NodeFacts { pods, xen, gpu })
         });
         Some(Self {

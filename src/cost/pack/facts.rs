@@ -62,6 +62,27 @@ fn tables() -> Option<&'static Tables> {
     TABLES.get_or_init(parse).as_ref()
 }
 
+/// Labels that neither a name nor a price list tells. Parsed only where a requirement asks for one.
+#[derive(Deserialize)]
+struct Labels {
+    /// GiB of local NVMe, Mbit/s of network and of EBS, MHz that all cores hold, whether traffic is encrypted in transit; 0 is no label.
+    #[serde(borrow)]
+    types: BTreeMap<&'static str, (i64, i64, i64, i64, bool)>,
+    #[serde(borrow)]
+    gpu_memory_mib: BTreeMap<&'static str, i64>,
+    /// Name, maker, how many.
+    #[serde(borrow)]
+    accelerators: BTreeMap<&'static str, (&'static str, &'static str, i64)>,
+    /// Of families whose name does not tell.
+    #[serde(borrow)]
+    cpu_manufacturers: BTreeMap<&'static str, &'static str>,
+}
+
+fn labels() -> Option<&'static Labels> {
+    static LABELS: OnceLock<Option<Labels>> = OnceLock::new();
+    LABELS.get_or_init(|| serde_json::from_str(include_str!("../data/labels.json")).ok()).as_ref()
+}
+
 /// What the DaemonSet of an EKS add-on requests on every node; `None` for an add-on without one.
 pub(crate) fn daemon(addon: &str) -> Option<Amount> {
     let row = tables()?.daemons.daemonsets.get(addon)?;
@@ -169,6 +190,9 @@ impl Type {
     fn maker(&self) -> &'static str {
         let rest = &self.name[self.ends[1]..self.ends[2]];
         let letters = rest.split('-').next().unwrap_or_default();
+        if let Some(maker) = labels().and_then(|labels| labels.cpu_manufacturers.get(self.family())) {
+            return maker;
+        }
         match self.arch {
             "arm64" => "aws",
             _ if letters.contains('a') => "amd",
@@ -207,9 +231,31 @@ impl Type {
             "karpenter.k8s.aws/instance-gpu-manufacturer" => {
                 self.gpus.as_ref().map_or(Label::Absent, |_| Label::Text("nvidia"))
             }
-            _ if key.starts_with("karpenter.k8s.aws/instance-") => return Err(Unknown(key.to_owned())),
+            _ if key.starts_with("karpenter.k8s.aws/instance-") => return self.listed(key).map(Some),
             _ => return Ok(None),
         }))
+    }
+
+    /// A label that only the table of labels knows; of types that are newer than it, none of them is known.
+    fn listed(&self, key: &str) -> Result<Label<'_>, Unknown> {
+        let unknown = || Unknown(key.to_owned());
+        let labels = labels().ok_or_else(unknown)?;
+        let name = self.name.as_str();
+        let (nvme, network, ebs, clock, encrypted) = labels.types.get(name).ok_or_else(unknown)?;
+        let some = |number: i64| if number == 0 { Label::Absent } else { Label::Number(number) };
+        let accelerator = labels.accelerators.get(name);
+        Ok(match key.strip_prefix("karpenter.k8s.aws/instance-").unwrap_or_default() {
+            "local-nvme" => some(*nvme),
+            "network-bandwidth" => some(*network),
+            "ebs-bandwidth" => some(*ebs),
+            "cpu-sustained-clock-speed-mhz" => some(*clock),
+            "encryption-in-transit-supported" => Label::Text(if *encrypted { "true" } else { "false" }),
+            "gpu-memory" => some(labels.gpu_memory_mib.get(name).copied().unwrap_or(0)),
+            "accelerator-name" => accelerator.map_or(Label::Absent, |(name, _, _)| Label::Text(name)),
+            "accelerator-manufacturer" => accelerator.map_or(Label::Absent, |(_, maker, _)| Label::Text(maker)),
+            "accelerator-count" => accelerator.map_or(Label::Absent, |(_, _, count)| Label::Number(*count)),
+            _ => return Err(unknown()),
+        })
     }
 
     /// Whether a label chooses among types.

@@ -251,3 +251,32 @@ fn a_node_holds_what_karpenter_would_say() {
     assert_eq!(of("m7i.large").allocatable(kubelet), [1830, (8192 - 615 - 574 - 200) << 20, 0, 20]);
     assert_eq!(of("g6.12xlarge").allocatable(&plain)[2], 4);
 }
+
+#[test]
+fn labels_are_what_karpenter_puts_on_nodes() {
+    let types = facts::types(Book::embedded("us-east-1").expect("a book"));
+    let of = |name: &str| types.iter().find(|found| found.name == name).expect("a type");
+    let meets = |name: &str, label: &str, operator: &str, value: &str| {
+        let requirement = serde_json::json!({"key": format!("karpenter.k8s.aws/instance-{label}"), "operator": operator, "values": [value]});
+        of(name).meets(&serde_json::from_value(requirement).expect("a requirement")).expect("a label that is known")
+    };
+    // As karpenter.sh/docs/reference/instance-types has them.
+    for (name, label, value) in [
+        ("m5d.xlarge", "local-nvme", "150"),
+        ("c7gn.16xlarge", "network-bandwidth", "200000"),
+        ("m7i.large", "ebs-bandwidth", "10000"),
+        ("g5.xlarge", "gpu-memory", "22888"),
+        ("g5.xlarge", "cpu-manufacturer", "amd"),
+        ("g6f.large", "gpu-name", "l4"),
+        ("inf2.xlarge", "accelerator-name", "inferentia2"),
+        ("m7i.large", "encryption-in-transit-supported", "true"),
+        ("a1.large", "cpu-sustained-clock-speed-mhz", "2300"),
+    ] {
+        assert!(meets(name, label, "In", value), "{name} {label} {value}");
+        assert!(!meets(name, label, "NotIn", value), "{name} {label} {value}");
+    }
+    assert!(meets("m5d.xlarge", "local-nvme", "Gt", "100") && !meets("m5.xlarge", "local-nvme", "Gt", "100"));
+    assert!(meets("m5.xlarge", "local-nvme", "DoesNotExist", ""));
+    let unknown = serde_json::json!({"key": "karpenter.k8s.aws/instance-shade", "operator": "Exists"});
+    assert!(of("m5.xlarge").meets(&serde_json::from_value(unknown).expect("a requirement")).is_err());
+}
