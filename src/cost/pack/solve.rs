@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::puzzle::{Amount, DIMENSIONS, Kind, Load, Node, Offer, Offers, Packing, Puzzle, Used, fits, plus};
+use super::puzzle::{Amount, DIMENSIONS, Node, Offer, Offers, Packing, Puzzle, Used, plus};
 use super::{exact, fill, improve};
 
 /// The cheapest packing found. Every kind must fit some offer alone ([`exact::lone`]); what the limits keep out is in
@@ -107,12 +107,17 @@ fn lean(puzzle: &Puzzle, weights: [i128; 3], part: u32) -> Vec<Node> {
 }
 
 /// Packs onto these offers only, each with its index in the puzzle.
-fn on(puzzle: &Puzzle, mut offers: Vec<(usize, Offer)>, part: u32) -> Vec<Node> {
+fn on(puzzle: &Puzzle, offers: Vec<(usize, Offer)>, part: u32) -> Vec<Node> {
+    let (posed, back) = among(puzzle, offers);
+    by_rule(&posed, part).into_iter().map(|node| Node { offer: back[node.offer], ..node }).collect()
+}
+
+/// The puzzle with these offers only, and where each of them stood.
+fn among(puzzle: &Puzzle, mut offers: Vec<(usize, Offer)>) -> (Puzzle, Vec<usize>) {
     offers.sort_by_key(|(_, offer)| offer.price);
     let (back, all): (Vec<usize>, Vec<Offer>) = offers.into_iter().unzip();
     let offers = Arc::new(Offers::new(all, puzzle.offers.min_values.clone()));
-    let nodes = by_rule(&Puzzle { offers, kinds: puzzle.kinds.clone(), limits: puzzle.limits }, part);
-    nodes.into_iter().map(|node| Node { offer: back[node.offer], ..node }).collect()
+    (Puzzle { offers, kinds: puzzle.kinds.clone(), limits: puzzle.limits }, back)
 }
 
 /// As many of these nodes as the limits allow, those with the most pods for what they take first; then, for what is left of the
@@ -151,16 +156,9 @@ fn smaller(puzzle: &Puzzle, left: &[u32], used: Used) -> Vec<Node> {
     let within = |offer: &Offer| puzzle.limits.hold(used.plus(offer));
     let offers: Vec<(usize, Offer)> =
         puzzle.offers.all.iter().cloned().enumerate().filter(|(_, offer)| within(offer)).collect();
-    let fits_one = |kind: &Kind| {
-        let load = Load::default().with(kind, 1);
-        load.is_some_and(|load| {
-            offers
-                .iter()
-                .any(|(_, offer)| offer.classes & load.classes == load.classes && fits(&load.need, &offer.room))
-        })
-    };
+    let (all, _) = among(puzzle, offers.clone());
     let kinds: Vec<usize> =
-        (0..puzzle.kinds.len()).filter(|kind| left[*kind] > 0 && fits_one(&puzzle.kinds[*kind])).collect();
+        (0..puzzle.kinds.len()).filter(|kind| left[*kind] > 0 && exact::lone(&all, *kind)).collect();
     if kinds.is_empty() {
         return Vec::new();
     }
